@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from engine.flow.node import Node, Reference, type_name
+from engine.flow.node import Node, Reference, asks, type_name
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.registry import field_notes
 from engine.problem import Problem, ProblemError, did_you_mean
@@ -78,7 +78,7 @@ class Addresses:
 def asks_outside(node: type[Node]) -> bool:
     """Whether nodes of this type send requests to a target, so that tests may mock them."""
     notes = (note for of_field in field_notes(node).values() for note in of_field)
-    return any(isinstance(note, Reference) and note.kind == "target" for note in notes)
+    return any(isinstance(note, Reference) and note.kind == "target" for note in notes) and asks(node)
 
 
 def _unknown(kind: str, name: str, help: str, where: str = "") -> ProblemError:

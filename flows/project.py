@@ -19,7 +19,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project, Settings
-from engine.project.source import SCHEMA_MODES, Source, schema_of
+from engine.project.source import SCHEMA_MODES, Source, is_mail, schema_of
 from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
@@ -72,7 +72,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     schemas = loader.folder("schemas", "schema", lambda _, data: read_schema(data))
     applied = with_fixed_schema(sources.values) if settings.fixed_schema else sources.values
     loader.check_schemas(schemas, sources, applied)
-    names = _names(segments, sources, schemas, applied, settings.named_targets)
+    names = _names(segments, sources, schemas, applied, settings)
     fields, declared = settings.settings.fields, declared_paths(settings.settings)
 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
@@ -108,14 +108,17 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
 
 
 def _names(
-    segments: "_Folder", sources: "_Folder", schemas: "_Folder", applied: Mapping[str, Source], targets: frozenset[str]
+    segments: "_Folder", sources: "_Folder", schemas: "_Folder", applied: Mapping[str, Source], settings: LoadedSettings
 ) -> ProjectNames:
     """Return the names to which flows may refer; `applied` are the sources with the schemas that they have."""
     every_source_is_read = len(applied) == len(sources.names)
     return ProjectNames(
         segments=segments.names,
         manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
-        targets=targets,
+        targets=settings.named_targets,
+        mail_targets=frozenset(name for name, target in settings.targets.items() if is_mail(target)),
+        senderless_targets=frozenset(name for name, target in settings.targets.items() if not target.sender),
+        unsigned_targets=frozenset(name for name, target in settings.targets.items() if not target.secret),
         sources=sources.names,
         fields={
             name: {field: one.type for field, one in schema.fields.items()} for name, schema in schemas.values.items()

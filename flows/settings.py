@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
+from engine.flow.outbox_room import MAX_DELIVERIES, MAX_MESSAGE, MAX_MESSAGES, outbox_room
 from engine.language.moment import zone_remedy
 from engine.language.path import parse_path
 from engine.language.zone import find_zone
@@ -14,7 +15,7 @@ from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
 from engine.profile.declared import Rule
 from engine.profile.document import Path as FieldPath
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
-from engine.project.project import OLDEST_MS, UTC, WEEK_MS, Settings
+from engine.project.project import MAX_OPEN, OLDEST_MS, UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.duration import duration_ms
@@ -99,6 +100,19 @@ class Events(Struct, frozen=True, kw_only=True):
     oldest: Annotated[str, Meta(description="The age beyond which `event.late` is true, e.g. 400d")] = "400d"
 
 
+class Deliveries(Struct, frozen=True, kw_only=True):
+    """Limits on the messages that flows send to other systems. A unit is the events of one payload."""
+
+    most_per_unit: Annotated[int, Meta(description="Deliveries of one unit", ge=1, le=10_000)] = MAX_DELIVERIES
+    most_bytes: Annotated[int, Meta(description="Bytes of one message", ge=1_024, le=1_048_576)] = MAX_MESSAGE
+    most_bytes_per_unit: Annotated[
+        int, Meta(description="Bytes of all messages of one unit", ge=1_024, le=8_388_608)
+    ] = MAX_MESSAGES
+    most_open: Annotated[
+        int, Meta(description="Deliveries that may wait for one target, about", ge=1, le=100_000_000)
+    ] = MAX_OPEN
+
+
 class SettingsFile(Struct, frozen=True, kw_only=True):
     """The keys of `headrace.yaml`; none is required."""
 
@@ -143,6 +157,7 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     )
     runs: Runs = Runs()
     events: Events = Events()
+    deliveries: Deliveries = Deliveries()
     deduplication: Deduplication = Deduplication()
     retention: Annotated[
         dict[RetainedKind, Age],
@@ -188,6 +203,10 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         window_ms=duration_ms(file.deduplication.window, ("deduplication", "window"), problems) or WEEK_MS,
         oldest_ms=duration_ms(file.events.oldest, ("events", "oldest"), problems) or OLDEST_MS,
         retention=_retention(file.retention, problems),
+        outbox=outbox_room(
+            file.deliveries.most_per_unit, file.deliveries.most_bytes, file.deliveries.most_bytes_per_unit
+        ),
+        most_open=file.deliveries.most_open,
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
     )

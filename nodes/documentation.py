@@ -11,6 +11,7 @@ from engine.flow.field_types import map_value_notes
 from engine.flow.node import (
     ConsentNames,
     Counters,
+    Escaped,
     Fixed,
     IsCondition,
     IsDuration,
@@ -25,6 +26,8 @@ from engine.flow.node import (
     type_name,
 )
 from engine.flow.registry import Registry, field_notes
+
+_NOUNS = {"signed-target": "a target with a `secret`", "mail-target": "a target that is a mail server"}
 
 INTRO = """\
 # Node types
@@ -93,12 +96,14 @@ def _value(kind: shape.Type, notes: tuple[Any, ...]) -> str:
         elif isinstance(note, Keys):
             words += ", by paths below " + ", ".join(f"`{root}`" for root in note.roots)
         elif isinstance(note, Reference):
-            noun = f"a {note.kind.replace('-', ' ')}"
+            noun = _NOUNS.get(note.kind) or f"a {note.kind.replace('-', ' ')}"
             words = words.replace("list of text", f"list of names of {noun}").replace("text", f"name of {noun}")
     if _has(notes, ConsentNames):
         words += ", by name of a consent"
     if _has(notes, PercentEncoded):
         words += ", values of templates percent-encoded"
+    for note in notes:
+        words += f", values of templates {note.words}" if isinstance(note, Escaped) else ""
     return words + (", no templates" if _has(notes, Fixed) else "")
 
 

@@ -5,8 +5,8 @@ H111 unknown type, H112 two types, H113 unknown field, H114 wrong value, H115 mi
 H117 unknown node, H118 unknown name, H119 bad duration, H120 nothing to wait for, H121 not available,
 H122 a port beside `next`, H123 one field in place of another, H124 a key of a node below its type, H125 a type or a
 path as a value, H126 a body that is not indented, H127 a file of another tool, H128 a property like a declared one,
-H129 a node or policy that does not fit a schedule, H311 no main port, or nothing comes after it; the other H3xx are of
-the graph (`graph.py`).
+H129 a node or policy that does not fit a schedule, H139 a target of another kind, H311 no main port, or nothing comes
+after it; the other H3xx are of the graph (`graph.py`).
 """
 
 import re

@@ -19,11 +19,13 @@ from engine.flow.node import (
     Checked,
     ConsentNames,
     Counters,
+    Escaped,
     Fixed,
     InPlaceOf,
     IsCondition,
     IsDuration,
     Keys,
+    NeedsProfile,
     Node,
     PercentEncoded,
     Reference,
@@ -37,7 +39,7 @@ from engine.language.duration import read_duration
 from engine.language.expression import Condition, Expression, Read
 from engine.language.path import parse_path
 from engine.language.refusal import NO_TEMPLATES
-from engine.language.template import always_text, has_template
+from engine.language.template import PartWriter, always_text, has_template
 from engine.language.value import Sparseness, Value, compile_value
 from engine.problem import KeyPath, Problem, ProblemError
 from engine.profile.tally import COUNTERS
@@ -64,6 +66,7 @@ class Config:
     reads: list[tuple[KeyPath, Read]] = field(default_factory=list)
     uses: list[tuple[KeyPath, Condition | Expression]] = field(default_factory=list)
     writes: list[tuple[KeyPath, tuple[str, ...]]] = field(default_factory=list)
+    profile_needs: list[tuple[KeyPath, str]] = field(default_factory=list)  # values for which there must be a profile
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -247,7 +250,11 @@ class _ConfigReader:
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
         fixed = _has(notes, Fixed)
-        parts = percent_encode if _has(notes, PercentEncoded) else str if takes_text(info.type) else None
+        parts: PartWriter | None = str if takes_text(info.type) else None
+        parts = percent_encode if _has(notes, PercentEncoded) else parts
+        for note in notes:
+            if isinstance(note, Escaped) and (note.whole or always_text(raw)):
+                parts = note.escape
         value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=self._sparseness(notes))
         writes = _has(notes, Keys)
         help = FIXED_NAME if _has(notes, Counters) else FIXED_PATH
@@ -264,6 +271,8 @@ class _ConfigReader:
                 for note in notes:
                     if isinstance(note, Reference):
                         self._references(note, value.literal, at)
+                    elif isinstance(note, NeedsProfile) and note.value == value.literal:
+                        self.config.profile_needs.append((at, f"{info.name}: {note.value}"))
             return
         self.config.reads += [((*at, *below), read) for below, read in value.reads]
         self.config.uses += [((*at, *below), expression) for below, expression in value.expressions]
@@ -363,8 +372,9 @@ class _ConfigReader:
 
     def _references(self, note: Reference, literal: Any, at: KeyPath) -> None:
         is_list = isinstance(literal, list | tuple)
+        also = note.unless[1] if note.unless is not None and note.unless[0] not in self.raw_fields else note.kind
         for i, name in enumerate(literal if is_list else [literal]):
-            problem = self.names.problem(note.kind, str(name))
+            problem = self.names.problem(note.kind, str(name)) or self.names.problem(also, str(name))
             where = (*at, i) if is_list else at
             if problem is not None:
                 self.config.problems.append(problem.below(where))

@@ -46,6 +46,7 @@ class Wiring:
     profile: str
     outputs: Mapping[str, Shape]
     trigger_reads: list[tuple[KeyPath, Read]]
+    profile_needs: Mapping[str, list[tuple[KeyPath, str]]]
     scheduled: bool = False  # the flow has no profile since it has a schedule
 
     def into(self, id: str) -> list[Edge]:
@@ -355,6 +356,9 @@ def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
         if node.uses_profile:
             message = f"`{type_name(node)}` needs a profile, but this flow {says}"
             yield Problem(code="H308", message=message, path=(*wiring.places[id], type_name(node)), on="key", help=help)
+        for at, written in wiring.profile_needs[id]:
+            message = f"`{written}` needs a profile, but this flow {says}"
+            yield Problem(code="H308", message=message, path=at, help=help)
     all_reads = [*wiring.trigger_reads, *(read for reads in wiring.reads.values() for read in reads)]
     for at, read in all_reads:
         if read.path[0] == "profile":

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.consents import missing_consent
-from engine.flow.effect import Effect, Emit, HandOver, Merge, Stop
+from engine.flow.effect import Deliver, Effect, Emit, HandOver, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.node import NodeContext, Outcome, type_name
 from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_output
@@ -96,6 +96,7 @@ class Machine:
         "flow",
         "hand_over",
         "inputs",
+        "outbox",
         "outcome",
         "reason",
         "replies",
@@ -120,6 +121,7 @@ class Machine:
         self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._emitted = 0
+        self.outbox = inputs.outbox
         self._stopping = False
         self.hand_over: HandOver | None = None  # by which a node has ended the run
 
@@ -435,7 +437,7 @@ class Machine:
 
     def _limited_effects(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
         """The effects with plain data in them, and in words the limit that they exceed; empty when they exceed none."""
-        emitted = self._emitted
+        emitted, room = self._emitted, self.outbox
         for i, effect in enumerate(effects):
             kind = type(effect)
             if kind is Emit:
@@ -448,6 +450,12 @@ class Machine:
                     return effects, error
                 if plain is not effect:
                     effects = (*effects[:i], plain, *effects[i + 1 :])
+            elif isinstance(effect, Deliver):
+                room, message, error = room.take(effect)
+                if error:
+                    return effects, error
+                effects = (*effects[:i], message, *effects[i + 1 :])
+        self.outbox = room
         return effects, ""
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:

@@ -18,17 +18,42 @@ class ProjectNames(Struct, frozen=True):
     sources: frozenset[str] = frozenset()
     fields: Mapping[str, Mapping[str, ValueType]] = {}  # that schemas declare, by the type of events
     typed: bool = False  # every source applies schemas
+    mail_targets: frozenset[str] = frozenset()  # those that are mail servers
+    senderless_targets: frozenset[str] = frozenset()  # mail servers without an address from which mails come
+    unsigned_targets: frozenset[str] = frozenset()  # HTTP services without a secret that signs webhooks
 
     def problem(self, kind: str, name: str) -> Problem | None:
-        """The problem of a reference to `name`, or None. `kind`: segment, manual-segment, target, source or consent."""
+        """The problem of a reference to `name`, or None.
+
+        `kind`: segment, manual-segment, target (an HTTP service), signed-target, mail-target, sender-target (a mail
+        server that has a sender's address), source or consent.
+        """
         if kind == "consent":
             return _consent_name_problem(name)
         if kind == "manual-segment":
             return self._manual_segment_problem(name)
-        known = {"segment": self.segments, "target": self.targets, "source": self.sources}[kind]
-        if name in known:
-            return None
-        return Problem(code="H118", message=f"there is no {kind} `{name}`", help=_help(kind, name, known))
+        if kind.endswith("target"):
+            return self._target_problem(kind, name)
+        return _unknown(kind, name, {"segment": self.segments, "source": self.sources}[kind])
+
+    def _target_problem(self, kind: str, name: str) -> Problem | None:
+        """The problem of a target that does not exist, is not of this kind, or lacks what the node needs."""
+        if (problem := _unknown("target", name, self.targets)) is not None:
+            return problem
+        message = help = ""
+        if kind == "mail-target":
+            if name not in self.mail_targets:
+                message, help = f"`{name}` is no mail server", "its url begins with `smtp://` or `smtps://`"
+        elif kind == "sender-target":
+            if name in self.senderless_targets:
+                message = f"mails by `{name}` have no sender"
+                help = "add `sender:` with an address to the target or to this node"
+        elif name in self.mail_targets:
+            message, help = f"`{name}` is a mail server, which takes only mails", "`deliver.email` sends them"
+        elif kind == "signed-target" and name in self.unsigned_targets:
+            message = f"`{name}` has no `secret`, which signs webhooks"
+            help = "add `secret: ${env:NAME}` to the target; `deliver.http` sends requests that are not signed"
+        return Problem(code="H139", message=message, help=help) if message else None
 
     def _manual_segment_problem(self, name: str) -> Problem | None:
         if name in self.manual_segments:
@@ -40,6 +65,12 @@ class ProjectNames(Struct, frozen=True):
                 help=f"let the condition decide, or write `manual: true` in place of it in segments/{name}.yaml",
             )
         return self.problem("segment", name)
+
+
+def _unknown(kind: str, name: str, known: frozenset[str]) -> Problem | None:
+    if name in known:
+        return None
+    return Problem(code="H118", message=f"there is no {kind} `{name}`", help=_help(kind, name, known))
 
 
 def _consent_name_problem(name: str) -> Problem | None:

@@ -111,11 +111,21 @@ class Counters(Keys):
 class Reference:
     """Field note: the value (or each item) is the name of a `segment`, `target` or `manual-segment` of the project.
 
-    A node with a reference to a `manual-segment` changes the profile's membership in it.
+    A node with a reference to a `manual-segment` changes the profile's membership in it. A `target` is an HTTP service;
+    other kinds of targets are `signed-target` and `mail-target`. With `unless`, the name of a field and a kind, the
+    value is also a name of that kind, unless the author writes that field.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, unless: tuple[str, str] | None = None) -> None:
         self.kind = kind
+        self.unless = unless
+
+
+class NeedsProfile:
+    """Field note: with this value of the field the node needs a profile: an error in a flow with `profile: none`."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
 
 
 class InPlaceOf:
@@ -135,6 +145,18 @@ class ConsentNames:
 
 class PercentEncoded:
     """Field note: the values of templates in the text are percent-encoded; the literal text stays as written."""
+
+
+class Escaped:
+    """Field note: values of templates in the text go through `escape`; `words` say so in the documentation.
+
+    Without `whole`, a template that is the whole value is taken as it is.
+    """
+
+    def __init__(self, words: str, escape: Callable[[str], str], *, whole: bool = True) -> None:
+        self.words = words
+        self.escape = escape
+        self.whole = whole
 
 
 class Checked:

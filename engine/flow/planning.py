@@ -34,6 +34,7 @@ def wire(
         outputs={id: d.output for id, d in drafts.items()},
         trigger_reads=trigger_reads,
         scheduled=scheduled,
+        profile_needs={id: d.config.profile_needs for id, d in drafts.items()},
     )
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import msgspec
 
 from engine.flow.config_template import EvaluatedExpression, evaluate_expression
-from engine.flow.effect import Attach, AttachSession, CachePut, Effect, Emit, HoldKey, Log, Merge, Respond
+from engine.flow.effect import Attach, AttachSession, CachePut, Deliver, Effect, Emit, HoldKey, Log, Merge, Respond
 from engine.flow.machine import Machine
+from engine.flow.message import HttpMessage
 from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode
 from engine.flow.registry import field_notes, node_fields, sole_field
 from engine.flow.run import TracedCall
 from engine.flow.trace import Trace, TracedStep
+from engine.language.duration import show_duration
 from engine.language.path import show_path
 from engine.profile.operations import Refused
 
@@ -174,12 +176,28 @@ def show_effect(effect: Effect) -> dict[str, Any]:
             return {"op": "respond", "values": cut(effect.values)}
         case Emit():
             return {"op": "emit", "type": effect.type, "properties": cut(effect.properties)}
+        case Deliver():
+            return _show_delivery(effect)
         case CachePut():
             return {"op": "cache", "key": effect.key, "value": cut(effect.value), "ttl_ms": effect.ttl_ms}
     document: dict[str, Any] = msgspec.to_builtins(effect)
     if isinstance(document.get("path"), list | tuple):
         document["path"] = show_path(tuple(document["path"]))
     return cut_all(document)
+
+
+def _show_delivery(effect: Deliver) -> dict[str, Any]:
+    """A delivery as a trace lists it: without its headers, which may contain a secret."""
+    message: dict[str, Any] = msgspec.to_builtins(effect.message)
+    message.pop("headers", None)
+    if isinstance(effect.message, HttpMessage):  # also where they are the defaults
+        message |= {"method": effect.message.method, "path": effect.message.path}
+    shown = {"op": "deliver", "target": effect.target, **message}
+    if effect.ordered:
+        shown["order"] = "profile"
+    if effect.after_ms:
+        shown["after"] = show_duration(effect.after_ms)
+    return cut_all(shown)
 
 
 def cut_all(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
+from engine.flow.outbox_room import OutboxRoom
 from engine.profile.declared import Rule
 from engine.profile.document import Path, Profile, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
@@ -37,6 +38,7 @@ class Inputs(Struct, frozen=True):
     flow: str = ""
     timezone: str = "UTC"  # the project's
     handed_over: bool = False  # the event was begun again by `session.hand_over`
+    outbox: OutboxRoom = OutboxRoom()
 
 
 class TracedCall(Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
+from engine.flow.outbox_room import OutboxRoom
 from engine.flow.plan import Flow
 from engine.profile.declared import Fields
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
@@ -17,6 +18,7 @@ from engine.schema.schema import Schema
 UTC: Final = "UTC"
 WEEK_MS: Final = 604_800_000
 OLDEST_MS: Final = 400 * 86_400_000
+MAX_OPEN: Final = 1_000_000
 
 # The default share of the runs of each outcome that are kept. Debugged runs are always kept.
 DEFAULT_SHARES: Final[Mapping[str, float]] = {
@@ -40,6 +42,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     window_ms: int = WEEK_MS  # the deduplication window of event ids
     oldest_ms: int = OLDEST_MS  # the age from which on an event is late
     retention: Retention = Retention()
+    outbox: OutboxRoom = OutboxRoom()  # of each unit
+    most_open: int = MAX_OPEN  # deliveries that may wait for a target
     spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
     spool_dir: str | None = None
 

@@ -1,7 +1,5 @@
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, unquote
 
 from msgspec import Meta, field
 
@@ -23,42 +21,10 @@ from engine.language.absent import ABSENT
 from engine.language.kinds import ANYTHING
 from engine.language.path import read
 from engine.profile.document import Scalar
+from nodes.request import HEADER, encoded_path, header_defect, literal_path_defect, path_defect
 
-_NOT_IN_PATH = re.compile(r"[\\?#]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_LITERAL = "/%!$&'()*+,;=:@~"  # not percent-encoded in a path (RFC 3986); % since the path may have escapes
 _PART = r"^[^.]+(?:\.[^.]+)*$"
 _SUBSCRIPT = re.compile(r"\[['\"]?(-?\w+)['\"]?\]")
-_HEADER = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
-_TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})  # the performer sets them
-
-
-def _literal_path_defect(path: str) -> tuple[str, str]:
-    """Why a path as it is written can never be sent, and the remedy; two empty texts when it can.
-
-    Values of templates are percent-encoded, so a letter stands for each of them.
-    """
-    literal = _TEMPLATE.sub("x", path)
-    if "://" in literal:
-        return (
-            "is an address: the host is that of the target",
-            "write only the part behind the target's url, from its `/`",
-        )
-    if not literal.startswith("/"):
-        return "does not begin with `/`", f"write `/{path}`"
-    if "?" in literal:
-        return (
-            "has a `?`: parameters have a field of their own",
-            "write them below `query:`, e.g. `query: {name: value}`",
-        )
-    if "#" in literal:
-        return "has a `#`, which is never sent", "delete it with what follows; write `%23` for the character itself"
-    if "//" in literal:
-        return "has an empty part (`//`)", "write one `/`"
-    if _bad_path(literal):
-        return "leads out of the target's url by a part `.` or `..`, or has a backslash", "write the path without it"
-    return "", ""
 
 
 def _literal_take_defect(text: str) -> tuple[str, str]:
@@ -67,18 +33,6 @@ def _literal_take_defect(text: str) -> tuple[str, str]:
         return "", ""
     dotted = _SUBSCRIPT.sub(r".\1", text)
     return "has brackets: names and positions are joined by dots", f"write `{dotted}`"
-
-
-def _bad_path(path: str) -> str:
-    """The reason why the path is not safe to send; empty when it is."""
-    if not path.startswith("/") or path.startswith("//"):
-        return f"the path `{path}` does not begin with one `/`"
-    decoded = unquote(path)  # as a server might decode it before it splits the path
-    if _NOT_IN_PATH.search(path) or _CONTROL.search(decoded):
-        return f"the path `{path}` has a character that a path cannot have (parameters go into `query`)"
-    if not {".", ".."}.isdisjoint(re.split(r"[/\\]", decoded)):
-        return f"the path `{path}` has a part `.` or `..`"
-    return ""
 
 
 class LookupHttp(Node, frozen=True, tag="lookup.http"):
@@ -101,7 +55,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
     path: Annotated[
         Text,
         PercentEncoded(),
-        Checked(_literal_path_defect),
+        Checked(literal_path_defect),
         Meta(description="The path below the target's address", examples=["/customers/{{ profile.id }}"]),
     ] = "/"
     query: Annotated[
@@ -112,7 +66,7 @@ class LookupHttp(Node, frozen=True, tag="lookup.http"):
         ),
     ] = field(default_factory=dict)
     headers: Annotated[
-        dict[Annotated[str, Meta(pattern=_HEADER)], Text],
+        dict[Annotated[str, Meta(pattern=HEADER)], Text],
         Hidden(),
         Meta(description="Headers, in addition to those of the target", examples=[{"Accept-Language": "en"}]),
     ] = field(default_factory=dict)
@@ -179,13 +133,13 @@ rates:
 
     def ask(self, context: NodeContext) -> Ask | Outcome:
         """Ask the target; leave by `failed` when the path or a header is not safe to send."""
-        reason = _bad_path(self.path) or _bad_header(self.headers)
+        reason = path_defect(self.path) or header_defect(self.headers)
         if reason:
             return self.failed(reason=reason)
         return HttpAsk(
             self.target,
             self.method,
-            quote(self.path, safe=_LITERAL),
+            encoded_path(self.path),
             {name: value for name, value in self.query.items() if value is not None},
             self.headers,
             self.body,
@@ -212,13 +166,3 @@ rates:
         if part is ABSENT:
             return self.failed(reason=f"{status}, with nothing at `{self.take}`")
         return self.found(part, reason=old)
-
-
-def _bad_header(headers: Mapping[str, str]) -> str:
-    """The reason why the headers cannot be sent; empty when they can."""
-    for name, value in headers.items():
-        if name.lower() in _RESERVED:
-            return f"the header `{name}` cannot be set"
-        if not value.isprintable():
-            return f"the header `{name}` has a character that is not printable"
-    return ""

@@ -35,7 +35,8 @@ EVENT = {"id": "e-1", "type": "order-paid", "properties": PROPERTIES, "context":
 NAMES = ProjectNames(
     segments=frozenset({"vip", "customers", "newsletter"}),
     manual_segments=frozenset({"vip", "customers", "newsletter"}),
-    targets=frozenset({"crm"}),
+    targets=frozenset({"crm", "mail"}),
+    mail_targets=frozenset({"mail"}),
     sources=frozenset({"shop"}),
 )
 REGISTRY = builtin()

@@ -111,6 +111,7 @@ class Pipeline:
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.listeners: list[Callable[[Changes], None]] = []  # called with changes of records that are stored now
         self.queues.committed = self.committed
+        self.full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
         self.use(project)
@@ -363,6 +364,8 @@ class Pipeline:
             save=options.saveEvents,
             weighed=weighed,
         )
+        if self.full_targets:
+            context = structs.replace(context, full_targets=self.full_targets)
         if loaded.login is None and request.handed_over is None:
             return context
         return structs.replace(

@@ -38,6 +38,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     former: Profile | None = None  # the profile that the session led to before it was handed over
     handed_over: bool = False  # the first event was begun again by a run that handed the session over
     given_up: tuple["FlowResult", ...] = ()  # that run
+    full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
 
 
 class FlowResult(Struct, frozen=True):

@@ -7,6 +7,7 @@ A unit that is run again is a new `UnitRun` on newer documents, with the same ti
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -98,7 +99,11 @@ class UnitRun:
             keys=project.settings.keys,
             proven=context.proven,
             timezone=project.settings.timezone,
+            outbox=project.settings.outbox,
         )
+        if context.full_targets:
+            room = msgspec.structs.replace(self.inputs.outbox, full=context.full_targets)
+            self.inputs = msgspec.structs.replace(self.inputs, outbox=room)
         state = initial_state(self.inputs, view)
         if context.former is not None:
             state.begin_with(context.former)
@@ -349,6 +354,8 @@ class UnitRun:
         for node, effect in effects:
             if type(effect) not in OPERATIONS:  # those are in the state already
                 self._keep(machine, event, node.id, effect)
+        if machine.outbox is not self.inputs.outbox:
+            self._deliver(machine, event, [(node.id, one) for node, one in effects if isinstance(one, Deliver)])
         self.state = final
         if changed:
             membership.queue_events(final, segment_events)
@@ -370,17 +377,20 @@ class UnitRun:
                 self.effects.session_attached = effect
             case CachePut():
                 self.effects.cache.append(effect)
-            case Deliver():
-                self._deliver(machine, event, node, effect)
             case _:
                 pass
 
-    def _deliver(self, machine: Machine, event: UnitEvent, node: str, effect: Deliver) -> None:
-        """Keep a delivery: it is written with the unit."""
-        requested, flow = self.effects.deliveries, machine.flow
-        number = sum([(each.event.id, each.flow, each.node) == (event.id, flow.name, node) for each in requested])
+    def _deliver(self, machine: Machine, event: UnitEvent, deliveries: list[tuple[str, Deliver]]) -> None:
+        """Keep the deliveries of a run: they are written with the unit, and take from its room in the outbox."""
+        self.inputs = msgspec.structs.replace(self.inputs, outbox=machine.outbox)
         others = tuple(dict.fromkeys([*[profile.id for _, profile in profiles_read(machine)], *self._joined]))
-        requested.append(RequestedDelivery(effect, event, flow.name, flow.version, node, number, others))
+        numbers = Counter[str]()
+        for node, effect in deliveries:
+            requested = RequestedDelivery(
+                effect, event, machine.flow.name, machine.flow.version, node, numbers[node], others
+            )
+            numbers[node] += 1
+            self.effects.deliveries.append(requested)
 
     def _may_lead(self, key: HoldKey) -> bool:
         """Whether a key may lead to the unit's profile: where a source may not identify, only one that was proven."""

@@ -36,6 +36,7 @@ def wiring(flow: Flow) -> Wiring:
         places={},
         profile="optional",
         trigger_reads=[],
+        profile_needs={},
     )
 
 
@@ -85,6 +86,7 @@ def graphs(draw: st.DrawFn) -> Wiring:
         places={},
         profile="optional",
         trigger_reads=[],
+        profile_needs={},
     )
 
 
