@@ -61,11 +61,19 @@ def _lines(node: type[Node]) -> Iterator[str]:
     if node.uses_profile:
         yield "Not in a flow with `profile: none`.\n"
     if asks(node):
-        yield "It waits for an answer, so `timeout`, `deadline` and `retry` may be written next to it.\n"
+        yield f"{_beside(node)}\n"
     yield from _table(("field", "value", "default", "meaning"), _fields(node))
     yield from _table(("port", "main", "taken when"), _ports(declared_ports(node).values()))
     for example in node.examples:
         yield f"```yaml\n{example.rstrip()}\n```\n"
+
+
+def _beside(node: type[Node]) -> str:
+    """The sentence about the keys beside the type of a node that asks."""
+    if not node.waits:
+        return "It waits for an answer, so `timeout`, `deadline` and `retry` may be written next to it."
+    keys = "`timeout` must be written next to it, and its flow" if "timeout" in declared_ports(node) else "Its flow"
+    return f"The run waits: {keys[0].lower()}{keys[1:]} says `while_waiting: restart`, `ignore` or `parallel`."
 
 
 def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:

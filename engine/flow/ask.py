@@ -1,7 +1,8 @@
 """Asks and replies as values: an ask says what a node needs from outside the run, a reply is the answer to it.
 
 The store answers a `StoreAsk`, each time that a unit is run. A `Performer` answers an `OutsideAsk`; the reply is
-recorded, and used again when the unit is rerun. `NoAnswer` may be the reply to any ask.
+recorded, and used again when the unit is rerun. A `WaitAsk` is answered by a later unit, which resumes the run.
+`NoAnswer` may be the reply to any ask.
 """
 
 from typing import Any, Literal
@@ -70,9 +71,20 @@ class SessionById(Struct, frozen=True, tag="session-by-id", tag_field="ask"):
     id: str
 
 
+class WaitAsk(Struct, frozen=True, tag="wait", tag_field="ask"):
+    """Asks to go on at `until` (ms), or when an event occurs whose type one of the patterns `on` matches.
+
+    No caller answers it: the run is put away, and the reply comes when it is resumed. `until` is None where the node's
+    `timeout` decides.
+    """
+
+    until: int | None = None
+    on: tuple[str, ...] = ()
+
+
 StoreAsk = ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById
 OutsideAsk = HttpAsk
-Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById
+Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById | WaitAsk
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
@@ -142,7 +154,13 @@ class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):
     profile: str | None = None
 
 
-Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | NoAnswer
+class WaitReply(Struct, frozen=True, tag="wait", tag_field="reply"):
+    """The wait is over: `awaited` is the event that has arrived, as flows see it; None when its time has come."""
+
+    awaited: dict[str, Any] | None = None
+
+
+Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | WaitReply | NoAnswer
 
 
 def refusal(reply: Reply) -> str:

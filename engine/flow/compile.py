@@ -21,7 +21,7 @@ from engine.flow.flow_shape import FLOW_KEYS, other_tool, reshape_flow, slug_of
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
 from engine.flow.node_draft import NodeDraft, NodeDraftReader
-from engine.flow.plan import Flow, ProfilePolicy
+from engine.flow.plan import Flow, ProfilePolicy, WhileWaiting
 from engine.flow.planning import planned, wire
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
@@ -94,6 +94,7 @@ class _FlowReader:
         drafts, unread = self.drafts(document, frozenset(reshaped.unread))
         if not drafts:
             return None
+        while_waiting = self.while_waiting(document, drafts)
         starts = read_starts(document.get("start"), drafts, unread, self.problems)
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
         scheduled = trigger.schedule is not None and policy == "none"
@@ -117,6 +118,7 @@ class _FlowReader:
             description=str(document.get("description", "")),
             keep=self.keep(document.get("keep")),
             text=text,
+            while_waiting=while_waiting,
             **planned(wiring, drafts, self.lines),
         )
 
@@ -167,6 +169,27 @@ class _FlowReader:
             self.problems.add("H129", f"a flow with this schedule runs for {who}", ("profile",), help=help)
         return policy
 
+    def while_waiting(self, document: Mapping[str, Any], drafts: Mapping[str, NodeDraft]) -> WhileWaiting | None:
+        """The word for how a new event changes a run that waits; None in a flow without a node that waits."""
+        waiting = next((draft.id for draft in drafts.values() if draft.node.waits), None)
+        raw = document.get("while_waiting")
+        if waiting is None:
+            if "while_waiting" in document:
+                message = "no node of this flow waits, so `while_waiting` has no effect"
+                self.problems.add("H120", message, ("while_waiting",), on="key", help="delete this line")
+        elif "while_waiting" not in document:
+            message = f"the flow waits at `{waiting}`, and does not say what a new event does meanwhile"
+            self.problems.add(
+                "H102", message, ("flow",), on="key", help=f"add `while_waiting: restart`; {_WHILE_WAITING}"
+            )
+        elif raw in ("restart", "ignore", "parallel"):
+            policy: WhileWaiting = raw
+            return policy
+        else:
+            message = f"`{format_value(raw)}` does not say what a new event does to a run that waits"
+            self.problems.add("H103", message, ("while_waiting",), help=_WHILE_WAITING)
+        return None
+
     def keep(self, share: Any) -> float | None:
         if share is None:
             return None
@@ -211,4 +234,7 @@ def _may_be_edge(problem: Problem, nodes: Mapping[str, Any], drafts: Mapping[str
     return any(target in drafts for target in edge_targets({"next": value}))
 
 
+_WHILE_WAITING = (
+    "`restart` ends the run that waits and begins another, `ignore` begins none, `parallel` begins another beside it"
+)
 _NODES = "write `nodes:`, and below it a node by its id, e.g. `count: {profile.increment: {traits.orders: 1}}`"

@@ -6,6 +6,7 @@ from typing import Any
 from engine.flow.names import ProjectNames
 from engine.flow.reading import check_reads, consents_read
 from engine.language.expression import Condition, Read, compile_condition
+from engine.language.path import ROOTS
 from engine.problem import KeyPath, Problem, ProblemError
 
 
@@ -18,8 +19,11 @@ def read_when(raw: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems
     return when
 
 
-def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition | None:
-    """Compile the condition `raw` at `at`. Returns None when it has errors, and adds them to `problems`."""
+def read_condition(raw: Any, at: KeyPath, problems: list[Problem], roots: frozenset[str] = ROOTS) -> Condition | None:
+    """Compile the condition `raw` at `at`, which may read `roots`.
+
+    Returns None when it has errors, and adds them to `problems`.
+    """
     if isinstance(raw, bool):
         raw = "true" if raw else "false"
     if not isinstance(raw, str):
@@ -30,7 +34,7 @@ def read_condition(raw: Any, at: KeyPath, problems: list[Problem]) -> Condition 
         problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None
     try:
-        condition = compile_condition(raw)
+        condition = compile_condition(raw, roots)
     except ProblemError as error:
         problems.append(error.problem.below(at))
         return None

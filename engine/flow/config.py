@@ -22,6 +22,7 @@ from engine.flow.node import (
     Escaped,
     Fixed,
     InPlaceOf,
+    IsAwaited,
     IsCondition,
     IsDuration,
     Keys,
@@ -37,7 +38,7 @@ from engine.flow.registry import field_notes, node_fields, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Expression, Read
-from engine.language.path import parse_path
+from engine.language.path import AWAITED_ROOTS, ROOTS, parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import PartWriter, always_text, has_template
 from engine.language.value import Sparseness, Value, compile_value
@@ -154,7 +155,8 @@ class _ConfigReader:
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         notes = self.notes[info.name]
         if _has(notes, IsCondition):
-            if (condition := self._condition(raw, at)) is not None:
+            roots = AWAITED_ROOTS if _has(notes, IsAwaited) else ROOTS
+            if (condition := self._condition(raw, at, roots)) is not None:
                 self.conditions[info.name] = condition
         elif _has(map_value_notes(info.type), IsCondition):
             self._cases(info, raw, at)
@@ -174,8 +176,8 @@ class _ConfigReader:
                 cases[case] = condition
         self.conditions[info.name] = cases
 
-    def _condition(self, raw: Any, at: KeyPath) -> Condition | None:
-        condition = read_condition(raw, at, self.config.problems)
+    def _condition(self, raw: Any, at: KeyPath, roots: frozenset[str] = ROOTS) -> Condition | None:
+        condition = read_condition(raw, at, self.config.problems, roots)
         if condition is not None:
             self.config.reads += [(at, read) for read in condition.reads]
             self.config.uses.append((at, condition))

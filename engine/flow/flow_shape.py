@@ -12,7 +12,7 @@ from engine.flow.trigger import TRIGGER_KEYS
 from engine.flow.workarounds import TRIGGER_WORKAROUNDS
 from engine.problem import KeyPath, closest
 
-FLOW_KEYS: Final = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep")
+FLOW_KEYS: Final = ("flow", "description", "trigger", "profile", "consents", "start", "nodes", "keep", "while_waiting")
 
 _NAME_KEYS: Final = ("name", "id", "alias", "workflow", "title", "flow_name", "automation")
 _TRIGGER_KEYS: Final = ("on", "triggers", "event", "events", "event_type", "listen", "when")

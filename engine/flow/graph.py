@@ -9,7 +9,8 @@ when no path connects them and they do not exclude each other.
 
 Codes: H301 cycle, H302 unreachable, H303 unwired failure port, H304 reads a node that has not run before,
 H305 reads a node that may not have run, H306 parallel writes, H307 parallel attach, H308 profile in a flow without one,
-H310 `join: all` of branches that exclude each other; H223 reads an output that the node does not have.
+H310 `join: all` of branches that exclude each other, H312 needs the sender of the event, behind a node that waits;
+H223 reads an output that the node does not have.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,10 @@ from engine.problem import KeyPath, Problem, closest, did_you_mean
 Edge = tuple[str, str, str, KeyPath]  # source, port, target, key path in the document
 
 ATTACHING = frozenset({"profile.attach", "session.attach"})
+NEEDS_SENDER: Mapping[str, str] = {
+    "respond": "put it before the node that waits",
+    "session.hand_over": "put it before the node that waits: what comes later is no visit of this session",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def check_graph(wiring: Wiring) -> list[Problem]:
         *_outputs(wiring, paths),
         *_races(wiring, paths),
         *_profile_uses(wiring),
+        *_behind_a_wait(wiring, paths),
     ]
 
 
@@ -337,6 +343,17 @@ def _read_while_written(wiring: Wiring, writer: str, reader: str) -> Iterator[Pr
             yield Problem(
                 code="H306", message=message, offset=read.offset, length=read.length, severity="warning"
             ).below(at)
+
+
+def _behind_a_wait(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
+    """A node that needs the sender of the event, which has its answer once the run waits."""
+    for id, node in wiring.nodes.items():
+        waiting = next(
+            (other for other in wiring.nodes if other in paths.before[id] and wiring.nodes[other].waits), None
+        )
+        if waiting is not None and (remedy := NEEDS_SENDER.get(type_name(node))):
+            message = f"`{id}` comes behind `{waiting}`, which waits: the sender of the event has its answer by then"
+            yield Problem(code="H312", message=message, path=wiring.places[id], on="key", help=remedy)
 
 
 def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

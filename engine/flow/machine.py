@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.flow.ask import Ask, Reply
+from engine.flow.ask import Ask, NoAnswer, Reply, WaitAsk
 from engine.flow.consents import missing_consent
 from engine.flow.effect import Deliver, Effect, Emit, HandOver, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
@@ -49,6 +49,9 @@ class Machine:
     - *failed* when a node has left by a failure port that no edge leaves, when a node has raised an exception, or when
       the caller has called `fail`.
 
+    A running one is *paused* while all nodes that wait ask a `WaitAsk` without a reply. Such an ask is never issued:
+    the caller puts the run away (`engine.flow.paused`), or calls `refuse_waits`.
+
     When a run ends, nodes that still wait are `cancelled` and undecided nodes stay undecided. The machine only records
     effects. The caller applies the effects of a finished run and drops those of a failed one.
 
@@ -66,6 +69,8 @@ class Machine:
     - A run is determined by its inputs and its replies; by the order of the replies only where a node does not wait
       for all branches: with `join: any`, and when one branch ends the run while others wait.
     - A run that is not over waits for at least one reply, once `advance` has returned.
+    - A run that is put away and taken up again has its settled nodes as they were, without their effects: these belong
+      to the unit that has put it away. So no effect is yielded twice.
 
     **Failures.**
 
@@ -89,6 +94,7 @@ class Machine:
         "_ancestors",
         "_emitted",
         "_ports",
+        "_restored",
         "_states",
         "_stopping",
         "cancelled",
@@ -120,15 +126,19 @@ class Machine:
         self._ports: list[str | None] = [None] * size  # the port a node left by, or DOES_NOT_RUN; None: undecided
         self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
+        self._restored: frozenset[int] = frozenset()  # the nodes that have waited before
         self._emitted = 0
         self.outbox = inputs.outbox
         self._stopping = False
         self.hand_over: HandOver | None = None  # by which a node has ended the run
 
     @classmethod
-    def from_run(cls, flow: Flow, run: Run, trace: Trace | None = None) -> "Machine":
-        """A machine that continues `run`, a run of this `flow` and version. `outstanding` returns its open asks."""
-        machine = cls(flow, run.inputs, trace=trace)
+    def from_run(cls, flow: Flow, run: Run, trace: Trace | None = None, state: RunState | None = None) -> "Machine":
+        """A machine that continues `run`, a run of this `flow` and version. `outstanding` returns its open asks.
+
+        `state` is the one before the first node, if it is not that of the run's inputs.
+        """
+        machine = cls(flow, run.inputs, state, trace)
         machine._restore(run)
         return machine
 
@@ -137,6 +147,7 @@ class Machine:
         self.cancelled = run.cancelled
         self.settled = dict(run.settled)
         self.waiting = dict(run.waiting)
+        self._restored = frozenset(run.waiting)
         for index, settled in self.settled.items():
             self._ports[index] = settled.port
             self._ancestors[index] = self._mask(settled.via) | 1 << index
@@ -160,6 +171,33 @@ class Machine:
     def over(self) -> bool:
         """Whether the run has ended: no node will run, and replies are ignored."""
         return self.outcome is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether no branch can go on before some time has passed, or an event has come."""
+        return self.outcome is None and all(
+            isinstance(waiting.ask, WaitAsk) and waiting.reply is None for waiting in self.waiting.values()
+        )
+
+    def refuse_waits(self, reason: str) -> list[IssuedAsk]:
+        """Let the nodes that have begun to wait leave by `failed`, and the run go on. Returns the asks of `advance`.
+
+        If all nodes have waited before, all of them leave.
+        """
+        begun = [index for index in self.waiting if index not in self._restored] or list(self.waiting)
+        for index in begun:
+            self.reply(index, NoAnswer("limit", reason, retriable=False))
+        return self.advance()
+
+    def hears(self, index: int, awaited: dict[str, Any]) -> bool:
+        """Whether the `when` of node `index`, which waits for an event, is true for this one (as flows see it)."""
+        node = self.flow.nodes[index]
+        try:
+            state = self._state_after(self._mask(self.waiting[index].via))
+            made: Any = node.template({**state.scope, "awaited": awaited})
+        except (Unusable, Refused):
+            return False
+        return bool(made.when)
 
     def to_run(self) -> Run:
         """The run as a value that `from_run` continues. An initial `state` of the constructor is not part of it."""
@@ -192,7 +230,11 @@ class Machine:
 
     def outstanding(self) -> list[IssuedAsk]:
         """All asks without a reply, whether issued before or not: the asks to perform after `from_run`."""
-        return [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.reply is None]
+        return [
+            self._issue(index)
+            for index, waiting in list(self.waiting.items())
+            if waiting.reply is None and not isinstance(waiting.ask, WaitAsk)
+        ]
 
     def reply(self, index: int, reply: Reply) -> None:
         """Store the reply to the ask of node `index`. Call `advance` afterwards.
@@ -285,7 +327,7 @@ class Machine:
         if isinstance(result, Outcome):
             self._settle(node, result, via, mask)
         else:
-            self.waiting[node.index] = Waiting(with_timeout(node, result, 0), via)
+            self._wait(node, Waiting(with_timeout(node, result, 0, self.inputs.now), via))
 
     def _run_or_skip(self, node: PlannedNode, mask: int) -> Outcome | Ask:
         """Run a node that may be skipped. Where parallel branches do not fit, `_run_node` reports it."""
@@ -328,6 +370,7 @@ class Machine:
                 self.inputs.identify,
                 self.inputs.keys,
                 self.inputs.proven,
+                timezone=self.inputs.timezone,
             )
             if made.identifies:
                 context = msgspec.structs.replace(context, pool=state.pool, handed_over=self.inputs.handed_over)
@@ -360,7 +403,7 @@ class Machine:
         del self.waiting[node.index]
         delay = backoff_ms(node, waiting.attempt, spent, reply)
         if delay is not None:
-            retried = with_timeout(node, waiting.ask, spent + delay)
+            retried = with_timeout(node, waiting.ask, spent + delay, self.inputs.now)
             self.waiting[node.index] = Waiting(
                 retried, waiting.via, waiting.number, waiting.attempt + 1, delay, spent, calls=calls
             )
@@ -374,8 +417,14 @@ class Machine:
         if isinstance(result, Outcome):
             self._settle(node, result, waiting.via, mask, calls)
         else:
-            next_ask = with_timeout(node, result, spent)
+            next_ask = with_timeout(node, result, spent, self.inputs.now)
             self.waiting[node.index] = Waiting(next_ask, waiting.via, waiting.number + 1, spent_ms=spent, calls=calls)
+
+    def _wait(self, node: PlannedNode, waiting: Waiting) -> None:
+        """Let a node wait for the reply to its first ask."""
+        if isinstance(waiting.ask, WaitAsk):
+            waiting = msgspec.structs.replace(waiting, due=False)  # it is never issued
+        self.waiting[node.index] = waiting
 
     def _issue(self, index: int) -> IssuedAsk:
         waiting = self.waiting[index]

@@ -170,6 +170,10 @@ class IsCondition:
     """Field note of `Condition`: the author writes a bare expression, the node sees True or False."""
 
 
+class IsAwaited(IsCondition):
+    """Field note of `AwaitedCondition`: a condition about an event that comes later, which it reads as `awaited`."""
+
+
 class IsDuration:
     """Field note of `Duration`: the author writes `2s`, `500ms`, `10m`, `24h`, `7d`; the node sees milliseconds."""
 
@@ -177,7 +181,9 @@ class IsDuration:
 NO_OUTPUT = Shape(NULL, {})  # of a node that only has effects, or only chooses a port
 
 Condition = Annotated[bool, IsCondition()]
+AwaitedCondition = Annotated[bool, IsAwaited()]
 Duration = Annotated[int, IsDuration(), Fixed()]
+LONGEST_WAIT_MS = 400 * 86_400_000  # of one node
 Text = Annotated[str, Meta(description="Text; templates in {{ }} are filled in")]
 
 
@@ -203,6 +209,7 @@ class NodeContext(Struct, frozen=True):
     pool: Pool | None = None  # parts and links of all documents that the unit has joined or set apart, if it has any
     handed_over: bool = False  # the event was begun again by `session.hand_over`
     task_state: Mapping[str, Any] | None = None  # of a scheduled flow: what earlier firings have kept
+    timezone: str = "UTC"  # the project's
 
 
 class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,6 +222,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     may_fail: ClassVar[bool] = False  # failing is normal operation: an unwired `failed` gets a warning
     makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored
+    waits: ClassVar[bool] = False  # it asks a `WaitAsk`, so its flow says what a new event does `while_waiting`
     commutes: ClassVar[bool] = False  # parallel nodes of this type may write the same path
     output: ClassVar[Shape] = NO_OUTPUT  # what is known of the value that later nodes read as `nodes.<id>.out`
 

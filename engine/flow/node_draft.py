@@ -10,7 +10,7 @@ from engine.flow.config import Config, read_config
 from engine.flow.config_problem import bad_duration
 from engine.flow.consents import NO_CONSENTS, read_consents
 from engine.flow.names import ProjectNames
-from engine.flow.node import Node, Port, asks, declared_ports, type_name
+from engine.flow.node import LONGEST_WAIT_MS, Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
 from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
@@ -152,9 +152,12 @@ class NodeDraftReader:
         if settings["join"] not in ("settled", "any", "all"):
             add("H103", f"`{settings['join']}` is not a join", (*at, "join"), help="settled, any or all")
         for key in ("timeout", "deadline", "retry"):
-            if key in raw and not asks(node):
-                message = f"`{type_name(node)}` waits for nothing, so `{key}` has no effect here"
+            if key in raw and not (_times_out(node) and key == "timeout" if node.waits else asks(node)):
+                waits_for = "is not answered by a target" if node.waits else "waits for nothing"
+                message = f"`{type_name(node)}` {waits_for}, so `{key}` has no effect here"
                 add("H120", message, (*at, key), on="key", help="delete this line")
+        if _times_out(node):
+            self._check_timeout(node, raw, at)
         for key in ("timeout", "deadline"):
             if key in raw:
                 settings[f"{key}_ms"] = self._duration(raw[key], (*at, key))
@@ -162,6 +165,15 @@ class NodeDraftReader:
             settings["retry"] = self._retry(raw["retry"], (*at, "retry"))
         settings["description"] = str(raw.get("description", ""))
         return settings
+
+    def _check_timeout(self, node: type[Node], raw: Mapping[str, Any], at: KeyPath) -> None:
+        """Check that a node that waits for an event says how long."""
+        if "timeout" not in raw:
+            help = "write how long it waits, beside its type: `timeout: 2h`"
+            self._problems.add("H115", f"`{type_name(node)}` needs `timeout`", at, on="key", help=help)
+        elif (read_duration(raw["timeout"]) or 0) > LONGEST_WAIT_MS:
+            message = f"a run waits at most {LONGEST_WAIT_MS // 86_400_000} days"
+            self._problems.add("H114", message, (*at, "timeout"))
 
     def _duration(self, raw: Any, at: KeyPath) -> int:
         ms = read_duration(raw)
@@ -188,6 +200,11 @@ def written_edges(raw: Any, ports: Mapping[str, Port]) -> dict[str, Any]:
     if raw is None or isinstance(raw, Mapping):
         return dict(raw or {})
     return {name: raw for name, port in ports.items() if port.main}
+
+
+def _times_out(node: type[Node]) -> bool:
+    """Whether nodes of this type wait for something that may not come: their `timeout` is required."""
+    return node.waits and "timeout" in declared_ports(node)
 
 
 def _kind(raw: Any) -> str:

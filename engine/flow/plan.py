@@ -18,6 +18,7 @@ from engine.language.expression import Condition
 
 Join = Literal["settled", "any", "all"]
 ProfilePolicy = Literal["required", "optional", "none"]
+WhileWaiting = Literal["restart", "ignore", "parallel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Flow:
     description: str = ""
     keep: float | None = None  # share of its uneventful runs to store; None: the project decides
     text: str = ""
+    while_waiting: WhileWaiting | None = None  # what a new event does to a run that waits; None: no node waits
     indexes: Mapping[str, int] = field(default_factory=dict)  # into `nodes`, by node id
 
 

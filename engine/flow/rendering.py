@@ -53,7 +53,7 @@ def not_run(machine: Machine) -> list[dict[str, str]]:
 
 def _reason_not_run(machine: Machine, node: PlannedNode) -> str:
     if node.index in machine.waiting:
-        return "it waits for an answer"
+        return "it waits" if machine.flow.nodes[node.index].node.waits else "it waits for an answer"
     if node.index in machine.cancelled:
         return "it waited for an answer when the run ended"
     reasons = []

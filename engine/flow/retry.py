@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply
+from engine.flow.ask import Ask, HttpAsk, NoAnswer, Reply, WaitAsk
 from engine.flow.plan import PlannedNode
 from engine.language.duration import show_duration
 
@@ -10,8 +10,10 @@ MAX_ASKS = 20  # of one node in one run
 MAX_BACKOFF_MS = 60_000
 
 
-def with_timeout(node: PlannedNode, ask: Ask, spent: int) -> Ask:
-    """The ask with its timeout, when `spent` ms of the node's deadline are used up."""
+def with_timeout(node: PlannedNode, ask: Ask, spent: int, now: int) -> Ask:
+    """The ask with its timeout, when `spent` ms of the node's deadline are used up at `now` (ms)."""
+    if isinstance(ask, WaitAsk) and ask.until is None:
+        return msgspec.structs.replace(ask, until=now + node.timeout_ms)
     if not isinstance(ask, HttpAsk):
         return ask
     left = node.timeout_ms if node.deadline_ms is None else min(node.timeout_ms, node.deadline_ms - spent)

@@ -15,6 +15,8 @@ from engine.flow.ask import (
     Reply,
     SessionById,
     SessionReply,
+    WaitAsk,
+    WaitReply,
 )
 from engine.flow.run import TracedCall
 from engine.language.duration import show_duration
@@ -42,6 +44,8 @@ def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:
             return "cache", ask.key
         case SessionById():
             return "session", f"by id {ask.id}"
+        case WaitAsk(until=until, on=on):
+            return "wait", " or ".join([*on, *([f"until {until}"] if until is not None else [])])
 
 
 def _describe_reply(reply: Reply) -> str:
@@ -56,6 +60,8 @@ def _describe_reply(reply: Reply) -> str:
             return ", ".join(map(_describe_profile, replies))
         case CacheReply():
             return "hit" if reply.hit else "miss"
+        case WaitReply(awaited=awaited):
+            return "the time has come" if awaited is None else f"event {awaited['id']}"
         case SessionReply():
             return "none" if reply.session is None else "found" if reply.version else "new"
 

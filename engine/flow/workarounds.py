@@ -8,7 +8,7 @@ _SCHEDULE_LINE: Final = 'write it in the trigger: `trigger: {schedule: "0 6 * * 
 _WEBHOOK: Final = (
     "write `event: TYPE`, and let the sender call `/collect/TYPE/SOURCE-ID`, which takes the body as properties"
 )
-_WAIT: Final = "a run ends within one request: use a segment with `for: 3d`, and a flow that takes `segment-entered`"
+_WAIT: Final = 'a node of its own waits: `wait: 2h`, `wait.until: {time: "09:00"}` or `wait.for: {event: order-paid}`'
 _LOOP: Final = "let the client send one event for each item; the filters `sum`, `min`, `max` and `join` work on lists"
 _CODE: Final = "put the code behind an HTTP endpoint and call it with `lookup.http`"
 _SEND: Final = "`lookup.http` sends a request within the run; if it must arrive, let a program read emitted events"
@@ -27,7 +27,7 @@ _FILTER: Final = "write `if: …` with `next: {then: other_node}`, or `when: …
 
 NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
-    **dict.fromkeys(("wait", "wait.event", "wait_for", "wait_until", "delay", "sleep", "pause"), _WAIT),
+    **dict.fromkeys(("wait.event", "wait_for", "wait_until", "delay", "sleep", "pause"), _WAIT),
     **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "each", "map", "iterate", "repeat"), _LOOP),
     **dict.fromkeys(("while", "until", "with_items", "split_in_batches", "for_each_item"), _LOOP),
     **dict.fromkeys(("script", "code", "python", "javascript", "function", "run", "exec", "shell"), _CODE),
@@ -82,7 +82,8 @@ FLOW_WORKAROUNDS: Final = {
     **dict.fromkeys(("timeout", "retry", "retries", "deadline"), _IN_NODE),
     **dict.fromkeys(("on_error", "on_failure", "onError", "errors", "error", "catch", "fallback", "finally"), _FAILURE),
     **dict.fromkeys(
-        ("mode", "concurrency", "parallel", "max_parallel"), "delete this line: events of a profile take turns"
+        ("mode", "concurrency", "parallel", "max_parallel"),
+        "events of a profile take turns; a flow with a node that waits says `while_waiting: restart`, or another word",
     ),
     **dict.fromkeys(("edges", "connections", "links", "transitions", "next"), _NEXT),
     **dict.fromkeys(("condition", "conditions", "if", "when", "filter", "where"), _IN_TRIGGER),

@@ -32,21 +32,23 @@ PROFILE: Final = Shape(
         ),
     },
 )
+EVENT: Final = Shape(
+    OBJECT,
+    {
+        "id": A_TEXT,
+        "type": A_TEXT,
+        "properties": ANY_OBJECT,
+        "context": ANY_OBJECT,
+        "time": A_NUMBER,
+        "received": A_NUMBER,
+        "origin": Shape(TEXT, {}, words=("client", "flow", "system")),
+        "late": A_BOOLEAN,
+        "refused": A_LIST,
+    },
+)
 FIELDS: Final[Shapes] = {
-    "event": Shape(
-        OBJECT,
-        {
-            "id": A_TEXT,
-            "type": A_TEXT,
-            "properties": ANY_OBJECT,
-            "context": ANY_OBJECT,
-            "time": A_NUMBER,
-            "received": A_NUMBER,
-            "origin": Shape(TEXT, {}, words=("client", "flow", "system")),
-            "late": A_BOOLEAN,
-            "refused": A_LIST,
-        },
-    ),
+    "event": EVENT,
+    "awaited": EVENT,
     "session": Shape(OBJECT, {"id": A_TEXT, "created": A_NUMBER, "properties": ANY_OBJECT, "context": ANY_OBJECT}),
     "source": Shape(
         OBJECT,

@@ -15,6 +15,7 @@ Everything below must be of exactly these built-in types. Below a root that is N
 """
 
 ROOTS = frozenset({"event", "session", "profile", "source", "nodes", "now"})
+AWAITED_ROOTS = frozenset({"awaited", "event", "profile", "nodes", "now"})  # of a condition about an awaited event
 
 SEGMENT_CAP = 16  # names in one path
 TEXT_CAP = 1024  # characters

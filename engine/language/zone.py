@@ -86,6 +86,17 @@ def start_of_next(unit: str, moment: int, zone: tzinfo) -> int:
     return first_moment(_CALENDAR[unit](first + _LONGER[unit] * _DAY), zone)
 
 
+def next_at(minute: int, moment: int, zone: tzinfo) -> int:
+    """Return the first moment from `moment` on at which a minute of the local day (0 to 1439) begins.
+
+    Of a time that is skipped or occurs twice, that of `first_moment`. Raises `OverflowError`.
+    """
+    day = local_time(moment, zone).replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0, tzinfo=None)
+    while (at := first_moment(day, zone)) < moment:
+        day += _DAY
+    return at
+
+
 def first_moment(local: datetime, zone: tzinfo) -> int:
     """Return the moment (ms) of a local time without a zone: the first if it occurs twice, the end of a gap with it."""
     first, other = (moment_of(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))

@@ -126,7 +126,7 @@ MISTAKES = [
     (
         "`parallel` in a flow",
         changed("nodes:\n", "parallel: true\nnodes:\n"),
-        Expected("H101", "4:1", "delete this line: events of a profile"),
+        Expected("H101", "4:1", "`while_waiting: restart`"),
     ),
     ("`edges` in a flow", changed("nodes:\n", "edges: []\nnodes:\n"), Expected("H101", "4:1", "`next: other_node`")),
     (

@@ -53,11 +53,17 @@ def examples(types: Iterable[type[Node]]) -> list[Any]:
 
 def document(text: str) -> dict[str, Any]:
     """The document of a flow with the example as its only node."""
-    return {"flow": "example", "trigger": {"event": "order-paid"}, "nodes": yaml.safe_load(text)}
+    flow = {"flow": "example", "trigger": {"event": "order-paid"}, "nodes": yaml.safe_load(text)}
+    return {**flow, "while_waiting": "parallel"} if "wait" in text else flow
 
 
 def flow_of(text: str) -> Flow:
     """The flow with the example as its only node. Fails when the flow has errors."""
+    return flow_of_nodes(text)
+
+
+def flow_of_nodes(text: str) -> Flow:
+    """The flow with these nodes. Fails when the flow has errors."""
     flow, problems = compile_flow(document(text), NAMES, REGISTRY)
     assert flow is not None, problems
     return flow

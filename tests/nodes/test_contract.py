@@ -73,7 +73,8 @@ def test_at_most_one_field_is_sole(node: type[Node]):
 def test_exactly_the_types_that_need_a_profile_declare_it(node: type[Node]):
     family = type_name(node).partition(".")[0]
     others = ("lookup.profile", "session.hand_over")
-    assert node.uses_profile == (family in ("profile", "segment", "consent") or type_name(node) in others)
+    families = ("profile", "segment", "consent", "wait")
+    assert node.uses_profile == (family in families or type_name(node) in others)
 
 
 @every_type

@@ -1,0 +1,1 @@
+"""Nodes that change the session, or attach one to the event."""
