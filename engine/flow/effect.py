@@ -103,6 +103,13 @@ class CachePut(Struct, frozen=True, tag="cache-put", tag_field="op"):
     ttl_ms: int
 
 
+class SetState(Struct, frozen=True, tag="state-set", tag_field="op"):
+    """Store `value` under `key` in the state of the run's task; None removes it."""
+
+    key: str
+    value: Any
+
+
 class HandOver(Struct, frozen=True, tag="hand-over", tag_field="op"):
     """Give the run up, and begin its event again as the person with this value of an exclusive key."""
 
@@ -134,6 +141,7 @@ Effect = (
     | Respond
     | Log
     | CachePut
+    | SetState
     | HandOver
     | Stop
 )

@@ -18,7 +18,7 @@ from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_out
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.retry import ask_limit_reason, backoff_ms, with_timeout
 from engine.flow.run import Inputs, IssuedAsk, Run, RunOutcome, Settled, TracedCall, Waiting
-from engine.flow.run_state import RunState, initial_state
+from engine.flow.run_state import TASK_STATE, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
@@ -374,6 +374,8 @@ class Machine:
             )
             if made.identifies:
                 context = msgspec.structs.replace(context, pool=state.pool, handed_over=self.inputs.handed_over)
+            if made.uses_task:
+                context = msgspec.structs.replace(context, task_state=scope.get(TASK_STATE))
             if not node.asks:
                 result: Outcome | Ask = made.run(context)
             else:

@@ -39,6 +39,7 @@ class Inputs(Struct, frozen=True):
     timezone: str = "UTC"  # the project's
     handed_over: bool = False  # the event was begun again by `session.hand_over`
     outbox: OutboxRoom = OutboxRoom()
+    task_state: dict[str, Any] | None = None  # of a scheduled flow, as the last firing has left it
 
 
 class TracedCall(Struct, frozen=True, omit_defaults=True):

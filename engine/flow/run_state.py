@@ -16,9 +16,9 @@ Copies are shallow: a state copies the scope, and of trees in it the dictionarie
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import structs
+from msgspec import json, structs
 
-from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession
+from engine.flow.effect import Attach, AttachSession, Effect, Merge, SetEvent, SetSession, SetState
 from engine.flow.run import Inputs
 from engine.language.derived import WRITTEN_AT
 from engine.language.zone import TIMEZONE
@@ -37,7 +37,11 @@ from engine.profile.value import dotted, kind
 from engine.profile.visits import begun_by, record_visit
 from engine.profile.written_at import written_at
 
+_encode = json.Encoder().encode
+
 OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
+TASK_STATE = "task state"  # of the scope: what a scheduled flow keeps; expressions cannot read it
+MAX_STATE = 65_536  # bytes of it, as JSON
 JOINED = "joined documents"  # of the scope: the pool and its documents; expressions cannot read it
 ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths that operations may write
 
@@ -127,6 +131,8 @@ class RunState:
             self._attach_session(scope, effect)
         elif isinstance(effect, SetEvent):
             scope["event"] = put(scope["event"], effect.path, effect.value)
+        elif isinstance(effect, SetState):
+            scope[TASK_STATE] = _with_value(scope.get(TASK_STATE), effect)
 
     def _merge(self, scope: dict[str, Any], effect: Merge, node: str) -> None:
         profile, own = self.profile, effect.links[-1]
@@ -225,6 +231,19 @@ class RunState:
         scope["session"] = put(scope["session"], effect.path, effect.value)
 
 
+def _with_value(state: Mapping[str, Any] | None, effect: SetState) -> dict[str, Any]:
+    """Return the state of a task with a value set or removed. Raises `Refused`."""
+    if state is None:
+        raise Refused("only a flow with a schedule has a state")
+    changed = {**state, effect.key: effect.value}
+    if effect.value is None:
+        del changed[effect.key]
+    size = len(_encode(changed))
+    if size > MAX_STATE:
+        raise Refused(f"the state of this flow would have {size} bytes as JSON: at most {MAX_STATE}")
+    return changed
+
+
 def _is_known(document: Profile, documents: Iterable[Profile]) -> bool:
     """Whether one of the documents is the same, with all its parts: what a merge has begun may have come since."""
     return any(
@@ -270,6 +289,8 @@ def initial_state(inputs: Inputs, profile: dict[str, Any] | None = None) -> RunS
         "operations": inputs.earlier_operations,
         WRITTEN_AT: written_at,
     }
+    if inputs.task_state is not None:
+        scope[TASK_STATE] = inputs.task_state
     state = RunState(inputs, scope, inputs.profile, inputs.earlier_operations, inputs.acting_id, rules)
     if profile is None and inputs.profile is not None:
         state.replace_profile(scope, inputs.profile)

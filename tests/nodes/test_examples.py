@@ -37,4 +37,6 @@ def inputs() -> Inputs:
     source = {"id": "shop", "kind": "public", "consent": False, "times": "received"}
     keys = KeyRules(exclusive=frozenset({("traits", "customer")}))
     own = stored_profile()
-    return Inputs(event=EVENT, session=session, source=source, profile=own, now=NOW, acting_id=own.id, keys=keys)
+    return Inputs(
+        event=EVENT, session=session, source=source, profile=own, now=NOW, acting_id=own.id, keys=keys, task_state={}
+    )

@@ -192,8 +192,10 @@ class Pipeline:
                 await queue.drained()
                 await self.loading.require_current(loaded)  # nothing is committed, which would compare the versions
                 return Finished(None, following)
-            if not request.events and writes_nothing(effects, composed):
+            if (not request.events or request.firing is not None) and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet
+                if request.events:
+                    await self.loading.require_current(loaded)
                 return Finished(UNCHANGED)
             if composed.touches_others:
                 await queue.drained()
@@ -366,6 +368,8 @@ class Pipeline:
         )
         if self.full_targets:
             context = structs.replace(context, full_targets=self.full_targets)
+        if request.firing is not None:
+            return structs.replace(context, firing=request.firing, has_events=False)
         if loaded.login is None and request.handed_over is None:
             return context
         return structs.replace(

@@ -13,6 +13,7 @@ from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
+from engine.tracking.unit.scheduled import Firing
 from engine.tracking.unit.sender import Login
 
 
@@ -39,6 +40,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     handed_over: bool = False  # the first event was begun again by a run that handed the session over
     given_up: tuple["FlowResult", ...] = ()  # that run
     full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
+    firing: Firing | None = None  # the unit is one of a scheduled flow
 
 
 class FlowResult(Struct, frozen=True):

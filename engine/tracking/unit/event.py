@@ -15,7 +15,7 @@ Origin = Literal["client", "system", "flow"]
 MAX_DEPTH = 8  # of events emitted by events emitted by ...
 SEGMENT_ENTERED = "segment-entered"
 SEGMENT_LEFT = "segment-left"
-SYSTEM_TYPES = frozenset({"profile-created", "session-opened", SEGMENT_ENTERED, SEGMENT_LEFT})
+SYSTEM_TYPES = frozenset({"profile-created", "session-opened", SEGMENT_ENTERED, SEGMENT_LEFT})  # that flows may name
 
 
 class UnitEvent(Struct, frozen=True):

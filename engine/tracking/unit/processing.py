@@ -33,6 +33,7 @@ from engine.flow.plan import Flow, tests_profile
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs, IssuedAsk
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
+from engine.flow.schedule import SCHEDULE_FIRED
 from engine.flow.trace import Trace
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
@@ -57,6 +58,7 @@ from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.quiet_flows import quiet_results
+from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted
 from engine.tracking.unit.triggers import Triggers
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
@@ -76,6 +78,7 @@ class UnitRun:
     _met: MetDocuments | None = None  # made for the first one
     _joined: tuple[str, ...] = ()  # ids that only claims join to the sender, whose data the run has read
     _given_up = False  # a run has handed the session over
+    _unfit = ""  # why a scheduled flow does not run for the profile
     _place = -1  # of the client's event that is run, within the unit; -1 before the first one
 
     def __init__(self, triggers: Triggers, context: UnitContext, ticks: Callable[[], float]) -> None:
@@ -100,6 +103,7 @@ class UnitRun:
             proven=context.proven,
             timezone=project.settings.timezone,
             outbox=project.settings.outbox,
+            task_state=context.firing.state if context.firing is not None else None,
         )
         if context.full_targets:
             room = msgspec.structs.replace(self.inputs.outbox, full=context.full_targets)
@@ -108,6 +112,8 @@ class UnitRun:
         if context.former is not None:
             state.begin_with(context.former)
         self.state = self.membership.updated(state, None)
+        if context.firing is not None and context.firing.segment:
+            self._fire(context.firing)
         self.effects = UnitEffects(context, self.membership, self.state)
         if context.given_up:
             self.effects.flows += context.given_up
@@ -154,6 +160,8 @@ class UnitRun:
         flows, quiet = self.triggers.by_type[event.type]
         if event.origin == "system":
             flows = self.triggers.of_system(event.type)
+            if event.type == SCHEDULE_FIRED:
+                flows, quiet = flows_of(self.project.flows, self.context.firing), ()
         before = self._runs
         if self._login is not None:
             self._log_in(event)
@@ -303,6 +311,8 @@ class UnitRun:
     def _not_run(self, flow: Flow) -> tuple[str, dict[str, Any]] | None:
         """Return the outcome and the reason if `flow` is not run although the event's type matches."""
         trigger, scope = flow.trigger, self.state.scope
+        if self._unfit and trigger.schedule is not None:
+            return "filtered", {"expression": f"for: segment {trigger.schedule.segment}", "why": self._unfit}
         if trigger.sources and not trigger.matches_source(self.context.source.source):
             patterns = ", ".join(trigger.sources)
             values = {"source.id": self.context.source.source}
@@ -349,8 +359,7 @@ class UnitRun:
         if emits and (event.depth >= MAX_DEPTH or self._emitted + len(emits) > MAX_EMITTED):
             return f"events emitting events: at most {MAX_EMITTED} in a unit, {MAX_DEPTH} deep"
         self._emitted += len(emits)
-        for i, (at, emit) in enumerate(emits):
-            children.append(child_event(event, machine.flow.name, at, i, emit.type, emit.properties))
+        children.extend(self._emit(machine.flow, event, emits))
         for node, effect in effects:
             if type(effect) not in OPERATIONS:  # those are in the state already
                 self._keep(machine, event, node.id, effect)
@@ -360,6 +369,16 @@ class UnitRun:
         if changed:
             membership.queue_events(final, segment_events)
         return ""
+
+    def _emit(self, flow: Flow, event: UnitEvent, emits: list[tuple[str, Emit]]) -> list[UnitEvent]:
+        """Return the events that a run emits; those of a scheduled flow are deliveries, each a unit of its own."""
+        if self.inputs.task_state is None:
+            return [
+                child_event(event, flow.name, at, i, emit.type, emit.properties) for i, (at, emit) in enumerate(emits)
+            ]
+        for i, (at, delivery) in enumerate(posted(emits, event.depth)):
+            self.effects.deliveries.append(RequestedDelivery(delivery, event, flow.name, flow.version, at, i))
+        return []
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:
         """Keep an effect that does not change the state."""
@@ -410,6 +429,15 @@ class UnitRun:
         view = before.copy()
         view["metadata"] = metadata(profile)
         return profile, view
+
+    def _fire(self, firing: Firing) -> None:
+        """Note in the profile that it has had a firing for its segment, unless it is not to have it."""
+        profile, view = self.state.profile, self.state.scope["profile"]
+        self._unfit = not_fired(firing, profile, view["segments"] if view is not None else ())
+        if profile is not None and not self._unfit:
+            self.state = self.state.with_scope(self.state.scope)
+            fired = {**profile.fired, firing.task: firing.due}
+            self.state.profile = msgspec.structs.replace(profile, fired=fired)
 
     # ---- results ----------------------------------------------------------------------------------------------------
 

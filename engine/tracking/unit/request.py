@@ -21,6 +21,7 @@ from engine.tracking.intake.pair import session_of_pair, with_checked_pair
 from engine.tracking.intake.payload import Incoming, Intake, Refusal
 from engine.tracking.unit.effects import FlowResult
 from engine.tracking.unit.event import UnitEvent, client_event
+from engine.tracking.unit.scheduled import Firing
 from engine.tracking.unit.sender import HandedOver
 
 DEFAULTS: Final = Settings()
@@ -46,6 +47,7 @@ class UnitRequest(Struct, frozen=True):
     handed_over: HandedOver | None = None
     given_up: tuple[FlowResult, ...] = ()  # runs of the first event that handed it over
     given_up_open: bool = True  # the sender may see values and ids that these runs read
+    firing: Firing | None = None  # the unit is one of a scheduled flow
 
     @classmethod
     def of(
