@@ -25,6 +25,7 @@ from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
+from api.sending import BackgroundSending, SendingRules
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
@@ -48,6 +49,8 @@ from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
 from engine.tracking.unit.ledger import Ledger
 
+SENDS = SendingRules()
+
 log = structlog.get_logger("headrace")
 
 
@@ -63,12 +66,14 @@ def create_app(
     spool: Spool | None = None,
     ledger: Ledger | None = None,
     bounds: Bounds = DEFAULT_BOUNDS,
+    rules: SendingRules = SENDS,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
     carry `admin_key`; without one, all are refused. One process of a server `keeps_up`: it does the upkeep. Payloads
-    wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's.
+    wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's;
+    `rules` say how the process takes part in sending deliveries.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -79,7 +84,7 @@ def create_app(
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
-    forgettings = Forgettings(pipeline)
+    forgettings, sending = Forgettings(pipeline), BackgroundSending(pipeline, rules)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -95,13 +100,17 @@ def create_app(
             ):
                 yield
 
-    routes = _routes(tracker, forgettings, ReadGuard(admin_key), broken)
+    routes = _routes(tracker, forgettings, sending, ReadGuard(admin_key), broken)
     routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
 
 
 def _routes(
-    tracker: PayloadTracker, forgettings: Forgettings, may_read: ReadGuard, broken: tuple[str, ...]
+    tracker: PayloadTracker,
+    forgettings: Forgettings,
+    sending: BackgroundSending,
+    may_read: ReadGuard,
+    broken: tuple[str, ...],
 ) -> list[ControllerRouterHandler]:
     pipeline = tracker.pipeline
 
@@ -114,7 +123,7 @@ def _routes(
         consent_handler(tracker),
         root,
         live,
-        ready_handler(tracker.readiness, current_project, broken),
+        ready_handler(tracker.readiness, current_project, sending.open_breakers, broken),
         reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
         identity_router(pipeline, may_read),
         forgetting_router(forgettings, may_read),

@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from engine.project.project import Project
+from engine.sending.sending import OpenBreaker
 from engine.tracking.pipeline.tracker import Readiness
 
 
@@ -29,20 +30,31 @@ async def live() -> dict[str, str]:
 
 
 def ready_handler(
-    readiness: Callable[[], Awaitable[Readiness]], project: Callable[[], Project], broken: tuple[str, ...]
+    readiness: Callable[[], Awaitable[Readiness]],
+    project: Callable[[], Project],
+    open_breakers: Callable[[], list[OpenBreaker]],
+    broken: tuple[str, ...],
 ) -> HTTPRouteHandler:
-    """Return the handler of `/health/ready`; `broken` are the files of the project that could not be read."""
+    """Return the handler of `/health/ready`; `broken` are the files of the project that could not be read.
+
+    It also names the targets to which nothing is sent now, since they fail: the server is ready all the same.
+    """
 
     @get("/health/ready", summary="Whether events can be taken, and if not, why")
     async def ready() -> Response[dict[str, Any]]:
         now = await readiness()
-        document = {
+        document: dict[str, Any] = {
             "status": now.status,
             "reason": now.reason,
             **({} if now.entries is None else {"spooled": now.entries}),
             "flows": len(project().flows),
             "broken": list(broken),
         }
+        failing = {each.target: each.seconds for each in open_breakers()}
+        if failing:
+            document["failing_targets"] = {
+                name: f"the next attempt in {seconds} s" for name, seconds in failing.items()
+            }
         return Response(document, status_code=503 if now.status == "not ready" else 200)
 
     return ready

@@ -93,6 +93,7 @@ DELIVERIES: Final = Kind(
     search={
         "id": "word",
         "target": "word",
+        "queue": "word",
         "state": "word",
         "mode": "word",
         "flow": "word",

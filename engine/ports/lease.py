@@ -158,10 +158,10 @@ class Lease:
             return self.held
 
     async def is_free(self) -> bool:
-        """Read the note; return whether the next `tend` would take the lease over. Raises `Unavailable`."""
+        """Read the note; return whether the next `tend` would take the lease, or renew it. Raises `Unavailable`."""
         async with self._lock:
             await self._look()
-            return not self._own and self._may_take_over()
+            return self._own or self._may_take_over()
 
     async def release(self) -> None:
         """Let another process take over at once, if the note still is this process's. Raises `Unavailable`.

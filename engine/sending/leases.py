@@ -7,6 +7,8 @@ a time (`sole`), it takes all at once.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from math import inf
 from typing import Final
 
 from engine.ports.lease import RENEW_SECONDS, Lease
@@ -27,11 +29,13 @@ class Leases:
         report: Callable[[Unavailable], None],
         *,
         sole: bool = False,
+        renew: float = RENEW_SECONDS,
     ) -> None:
         self._leases = leases
         self._ticks = ticks
         self._report = report
         self._sole = sole
+        self._renew = renew
         self._tended: dict[str, float] = {}  # ticks of the last look
         self._free_since: dict[str, float] = {}
 
@@ -49,7 +53,7 @@ class Leases:
     async def tick(self) -> None:
         """Renew what is held and was not renewed lately, look at the others, and take those whose turn it is."""
         now = self._ticks()
-        stale = [queue for queue in self._leases if now - self._tended.get(queue, -RENEW_SECONDS) >= RENEW_SECONDS]
+        stale = [queue for queue in self._leases if now - self._tended.get(queue, -inf) >= self._interval(queue)]
         mine = [queue for queue in stale if self._sole or self._leases[queue].held]
         await self._each(mine, self._tend)
         others = {queue for queue in stale if queue not in mine} | set(self._free_since)
@@ -65,14 +69,20 @@ class Leases:
         """Leave all leases to other processes at once, as far as the store can be reached."""
         await self._each(list(self._leases), lambda queue: self._leases[queue].release())
 
+    def _interval(self, queue: str) -> float:
+        """Return the seconds between two looks at a lease; while it cannot be had from the store, it is tried soon."""
+        return self._renew if self._leases[queue].held or not self._sole else TICK_SECONDS
+
+    async def reported(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do work; report a failure of the store."""
+        try:
+            await work()
+        except Unavailable as unavailable:
+            self._report(unavailable)
+
     async def _each(self, queues: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
         """Do `work` for queues side by side. Failures of the store are reported; they are tried again later."""
-        results = await asyncio.gather(*map(work, queues), return_exceptions=True)
-        for result in results:
-            if isinstance(result, Unavailable):
-                self._report(result)
-            elif isinstance(result, BaseException):
-                raise result
+        await asyncio.gather(*(self.reported(partial(work, queue)) for queue in queues))
 
     async def _tend(self, queue: str) -> None:
         self._tended[queue] = self._ticks()

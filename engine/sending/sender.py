@@ -72,13 +72,12 @@ class Reports(Struct, frozen=True):
 
 
 class Surroundings(Struct, frozen=True):
-    """The ports that the senders of a process share. `secret` is the store's."""
+    """The ports that the senders of a process share."""
 
     store: Store
     courier: Courier
     clock: Clock
     marks: Marks
-    secret: bytes
     reports: Reports
 
 
@@ -229,7 +228,7 @@ class QueueSender:
     async def _erased(self, delivery: StoredDelivery) -> bool:
         """Erase a delivery whose person was forgotten: it was committed while the forgetting was under way."""
         for id in {delivery.profile, *delivery.other_profiles} - {None}:
-            if id is not None and await is_forgotten(self._store, self._around.secret, id):
+            if id is not None and await is_forgotten(self._store, await self._store.secret(), id):
                 await self._marks.delete(delivery)
                 return True
         return False
