@@ -376,6 +376,8 @@ class Machine:
                 context = msgspec.structs.replace(context, pool=state.pool, handed_over=self.inputs.handed_over)
             if made.uses_task:
                 context = msgspec.structs.replace(context, task_state=scope.get(TASK_STATE))
+            if made.knows_place:
+                context = msgspec.structs.replace(context, place=f"{self.flow.name}.{node.id}")
             if not node.asks:
                 result: Outcome | Ask = made.run(context)
             else:

@@ -208,6 +208,7 @@ class NodeContext(Struct, frozen=True):
     proven: Mapping[str, Scalar] = field(default_factory=dict)  # the sender's keys that a user token verifies, by path
     pool: Pool | None = None  # parts and links of all documents that the unit has joined or set apart, if it has any
     handed_over: bool = False  # the event was begun again by `session.hand_over`
+    place: str = ""  # `FLOW.NODE`, for types that know their place
     task_state: Mapping[str, Any] | None = None  # of a scheduled flow: what earlier firings have kept
     timezone: str = "UTC"  # the project's
 
@@ -223,6 +224,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored
     waits: ClassVar[bool] = False  # it asks a `WaitAsk`, so its flow says what a new event does `while_waiting`
+    knows_place: ClassVar[bool] = False  # it uses `NodeContext.place`
     commutes: ClassVar[bool] = False  # parallel nodes of this type may write the same path
     output: ClassVar[Shape] = NO_OUTPUT  # what is known of the value that later nodes read as `nodes.<id>.out`
 

@@ -222,7 +222,9 @@ def _suggest_types(key: str, types: Iterable[str]) -> str:
 def _has_own_ports(config: Any) -> bool:
     """Whether the config of a type such as `switch` says which ports the node has."""
     return (
-        isinstance(config, Mapping) and bool(config) and all(isinstance(case, str | bool) for case in config.values())
+        isinstance(config, Mapping)
+        and bool(config)
+        and all(isinstance(case, str | bool | int | float | Mapping) for case in config.values())
     )
 
 

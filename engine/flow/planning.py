@@ -68,8 +68,7 @@ def _planned_node(
         fatal=frozenset(p.name for p in draft.ports.values() if p.failure and p.name not in outs),
         starts=draft.id in wiring.starts,
         makes_ids=draft.node.makes_ids,
-        draws=any(draws(use.tree) for _, use in draft.config.uses)
-        or (draft.when is not None and draws(draft.when.tree)),
+        draws=any(draws(use.tree) for _, use in draft.config.uses),
         guarded=draft.guarded,
         ins=tuple((source, frozenset(ins[source])) for source in sorted(ins)),
         outs=outs,

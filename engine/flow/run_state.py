@@ -31,6 +31,7 @@ from engine.profile.link_history import Cause, ProfileState, origin
 from engine.profile.linking import Pool, accept
 from engine.profile.operations import Add, Append, Count, Increment, Operation, Refused, Remove, Set, Unset
 from engine.profile.profile_view import WRITABLE, change_view, profile_view
+from engine.profile.recent import RECENT
 from engine.profile.tally import COUNTERS
 from engine.profile.tree import View
 from engine.profile.value import dotted, kind
@@ -43,7 +44,7 @@ OPERATIONS = frozenset({Set, Increment, Add, Unset, Remove, Append, Count})
 TASK_STATE = "task state"  # of the scope: what a scheduled flow keeps; expressions cannot read it
 MAX_STATE = 65_536  # bytes of it, as JSON
 JOINED = "joined documents"  # of the scope: the pool and its documents; expressions cannot read it
-ROOTS = frozenset({*WRITABLE, "segments", COUNTERS})  # of the profile's paths that operations may write
+ROOTS = frozenset({*WRITABLE, "segments", COUNTERS, RECENT})  # of the profile's paths that operations may write
 
 
 class RunState:

@@ -24,6 +24,9 @@ _END_LINE: Final = "a flow ends where no `next` follows: delete this line"
 _START_NODE: Final = "`trigger` starts a flow, at its first node: delete this node"
 _FAILURE: Final = "wire the port `failed` of the node that may fail: `next: {failed: other_node}`"
 _FILTER: Final = "write `if: …` with `next: {then: other_node}`, or `when: …` in the node that it protects"
+_SHARES: Final = "write `split: {red: 50, grey: 50}`: each variant is a port"
+_LIMIT: Final = "write `throttle: {most: 1, per: 1d}`"
+_REPEATS: Final = 'write `deduplicate: {value: "{{ event.properties.order_id }}", within: 1d}`'
 
 NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
@@ -39,11 +42,14 @@ NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("set", "assign", "variables", "vars", "transform", "format", "compute", "template"), _COMPUTE),
     **dict.fromkeys(("sql", "query", "database", "db", "postgres", "mysql", "mongodb", "redis"), _QUERY),
     **dict.fromkeys(("merge", "join", "gather"), _JOIN),
-    **dict.fromkeys(("parallel", "split", "fork", "branch", "concurrent"), _SPLIT),
+    **dict.fromkeys(("parallel", "fork", "branch", "concurrent"), _SPLIT),
     **dict.fromkeys(("end", "finish", "exit", "return", "done", "noop", "no_op", "pass"), _END_NODE),
     **dict.fromkeys(("start", "begin", "trigger", "on", "event"), _START_NODE),
     **dict.fromkeys(("try", "catch", "on_error", "error"), _FAILURE),
     **dict.fromkeys(("filter", "condition", "choose", "choice", "router", "decision"), _FILTER),
+    **dict.fromkeys(("ab_test", "ab_split", "abtest", "experiment", "random_split", "percentage"), _SHARES),
+    **dict.fromkeys(("rate_limit", "limit", "frequency_cap", "cap", "debounce", "cooldown"), _LIMIT),
+    **dict.fromkeys(("dedupe", "dedup", "unique", "distinct", "once"), _REPEATS),
     **dict.fromkeys(("print", "debug", "echo"), "write `log: …`"),
     **dict.fromkeys(("goto", "jump"), "write `next: other_node` in the node before"),
     **dict.fromkeys(("tag", "add_tag", "label"), "`segment.add` adds the profile to a segment"),

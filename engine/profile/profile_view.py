@@ -5,6 +5,7 @@ from typing import Any
 from engine.profile.declared import Fields
 from engine.profile.document import Members, Profile
 from engine.profile.operations import Operation
+from engine.profile.recent import RECENT
 from engine.profile.rounded_view import sums_of, with_sums
 from engine.profile.tally import COUNTERS
 from engine.profile.tree import View, change
@@ -27,6 +28,8 @@ def profile_view(profile: Profile, tree: View) -> dict[str, Any]:
         "counters": tree.get(COUNTERS, {}),
         "metadata": metadata(profile),
     }
+    if RECENT in tree:
+        view[RECENT] = tree[RECENT]
     return view if type(tree) is dict else with_sums(view, sums_of(tree))
 
 

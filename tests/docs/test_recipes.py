@@ -63,8 +63,8 @@ def test_a_receipt_reaches_a_server_by_the_command_on_the_page(tmp_path: Path) -
     assert '"revenue":12.5' in found.output, name
 
 
-def test_there_are_twelve_recipes_and_every_block_of_the_page_is_used() -> None:
-    assert len(RECIPES) == 12
+def test_there_are_thirteen_recipes_and_every_block_of_the_page_is_used() -> None:
+    assert len(RECIPES) == 13
     followed = [step for recipe in RECIPES.values() for step in steps(recipe)]
     assert blocks(PAGE) == sum(1 if isinstance(step, File) else 2 for step in followed)
 

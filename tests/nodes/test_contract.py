@@ -72,7 +72,7 @@ def test_at_most_one_field_is_sole(node: type[Node]):
 @every_type
 def test_exactly_the_types_that_need_a_profile_declare_it(node: type[Node]):
     family = type_name(node).partition(".")[0]
-    others = ("lookup.profile", "session.hand_over")
+    others = ("lookup.profile", "session.hand_over", "split", "throttle", "deduplicate")
     families = ("profile", "segment", "consent", "wait")
     assert node.uses_profile == (family in families or type_name(node) in others)
 

@@ -231,6 +231,9 @@ def test_a_flow_without_profile_cannot_have_a_node_that_uses_one(node: type[Node
         "wait": "2h",
         "wait.for": "{event: x}",
         "wait.until": "{time: '09:00'}",
+        "split": "{a: 1}",
+        "throttle": "{most: 1, per: 1h}",
+        "deduplicate": "{value: x, within: 1h}",
     }
     config = configs.get(type, "vip" if type.startswith("segment.") else "{traits.x: a}")
     timeout = ", timeout: 1h" if type == "wait.for" else ""
