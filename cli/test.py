@@ -26,6 +26,7 @@ from flows.diagnostic import Diagnostic, render
 from flows.files import SETTINGS, file_name
 from flows.frame import printable
 from flows.project import LoadedProject, load_project
+from flows.secret import AnySecret
 from nodes import builtin
 
 
@@ -73,7 +74,7 @@ class _Runner:
             self._add_not_run(Path(), f"no case has `{self.text}` in its name")
 
     async def _run_project(self, root: Path, requested: list[Path]) -> None:
-        loaded = load_project(root, builtin(), _AnySecret())
+        loaded = load_project(root, builtin(), AnySecret())
         cases = load_cases(root, loaded)
         errors = self._report_errors(root, loaded, cases)
         if any(error.file == SETTINGS for error in errors):  # all of the project depends on them
@@ -167,13 +168,3 @@ def _select(cases: LoadedCases, root: Path, path: Path) -> list[Playable]:
     beside = name.removesuffix(".yaml") + ".test.yaml"
     names = {name, beside} if name.endswith(".yaml") else {name}
     return [file for file in cases.files if file.document.name in names or file.document.name.startswith(f"{name}/")]
-
-
-class _AnySecret(dict[str, str]):
-    """An environment in which every secret is set. Tests send no requests, so they need no real secrets."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> str:
-        return f"https://secret.invalid/{'0' * 32}"

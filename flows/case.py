@@ -93,6 +93,38 @@ class Call(Struct, frozen=True, kw_only=True):
     body: Any = UNSET
 
 
+class Delivery(Struct, frozen=True, kw_only=True):
+    """The parts that a delivery must have: those of every one, then those of HTTP, of webhooks and of mails."""
+
+    target: Annotated[str, Meta(description="The name of the target in headrace.yaml")]
+    flow: Annotated[str | UnsetType, Meta(description="The flow that delivers it")] = UNSET
+    node: Annotated[str | UnsetType, Meta(description="The node that delivers it")] = UNSET
+    mode: Annotated[
+        Literal["live", "test"] | UnsetType, Meta(description="test: the event is from a source in `mode: test`")
+    ] = UNSET
+    order: Annotated[
+        Literal["none", "profile"] | UnsetType, Meta(description="profile: those of a profile are sent in order")
+    ] = UNSET
+    after: Annotated[str | UnsetType, Meta(description="How long it waits before it is sent, e.g. 10m")] = UNSET
+    method: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    query: dict[str, Any] | UnsetType = UNSET
+    headers: dict[str, Any] | UnsetType = UNSET
+    body: Any = UNSET
+    type: str | UnsetType = UNSET
+    data: Any = UNSET
+    to: str | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+    sender: str | UnsetType = UNSET
+    reply_to: str | UnsetType = UNSET
+
+
+OF_HTTP: Final = ("method", "path", "query", "headers", "body", "type", "data")  # keys of `Delivery`
+OF_MAIL: Final = ("to", "subject", "text", "html", "sender", "reply_to")
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """The outcome of a flow in a step; of its last run, if it ran several times."""
 
@@ -117,6 +149,10 @@ class Expect(Run, frozen=True, kw_only=True):
     calls: Annotated[
         dict[str, int | tuple[Call, ...]] | UnsetType,
         Meta(description="How many requests a look-up made, or what each contains"),
+    ] = UNSET
+    deliveries: Annotated[
+        tuple[Delivery, ...] | UnsetType,
+        Meta(description="The messages that flows send to targets, all of them, in order"),
     ] = UNSET
     profile: Annotated[
         dict[str, Any] | UnsetType | None, Meta(description="The profile of the step's visitor, by path")

@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "H436": "a target has a setting of another kind of system",
     "H437": "a secret of a target is written in the file itself",
     "H438": "look-ups may take longer than a sender waits",
+    "H439": "nothing is delivered for a source in test mode",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",
     "H423": "a case or step of a test does not do exactly one thing",

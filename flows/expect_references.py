@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.flow.reading import HOMES, field_names
+from engine.language.duration import read_duration
 from engine.problem import KeyPath, Problem
-from flows.case import Expect, Run, present_keys
+from engine.project.source import is_mail
+from flows.case import OF_HTTP, OF_MAIL, Delivery, Expect, Run, present_keys
 from flows.known_names import KnownNames, field
+from flows.secret import is_made_up
 
 EVENT_FIELDS: Final = ("id", "type", "origin", "properties", "context", "disposition")
 
@@ -74,6 +77,22 @@ def _calls(value: Mapping[str, Any], at: KeyPath, names: KnownNames) -> Iterator
         yield from names.outside(text, (*at, text))
 
 
+def _deliveries(value: tuple[Delivery, ...], at: KeyPath, names: KnownNames) -> Iterator[Problem]:
+    for i, delivery in enumerate(value):
+        yield from names.known("target", delivery.target, (*at, i, "target"))
+        yield from names.known("flow", delivery.flow, (*at, i, "flow"))
+        target = names.project.targets.get(delivery.target)
+        if target is not None and not is_made_up(target.url):
+            foreign, what = (OF_HTTP, "a mail server") if is_mail(target) else (OF_MAIL, "no mail server")
+            for key in sorted(set(present_keys(delivery)) & set(foreign)):
+                message = f"`{delivery.target}` is {what}, so its messages have no `{key}`"
+                yield Problem(code="H421", message=message, path=(*at, i, key), on="key", help="delete the line")
+        if isinstance(delivery.after, str) and read_duration(delivery.after) is None:
+            help = "write a whole number and a unit, e.g. 10m; `0s` for at once"
+            message = f"`{delivery.after}` is not a duration"
+            yield Problem(code="H119", message=message, path=(*at, i, "after"), help=help)
+
+
 def _profile(value: Mapping[str, Any] | None, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
     for text, expected in (value or {}).items():
         yield from field(text, (*at, text), "profile", field_names("profile"), HOMES["profile"])
@@ -109,6 +128,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "runs": _runs,
     "event": _event,
     "calls": _calls,
+    "deliveries": _deliveries,
     "profile": _profile,
     "profiles": _profiles,
     "same": _visitors,

@@ -30,6 +30,7 @@ class KnownNames:
         self.visitors: list[str] = []
         self.has_source = file.source is not UNSET
         self._names = {"flow": names["flows"], "segment": names["segments"], "source": names["sources"]}
+        self._names["target"] = frozenset(project.targets)
         self._complete = len(self.flows) == len(names["flows"])  # else an unknown node may be in an unreadable flow
 
     def sources(self) -> list[str]:
@@ -37,7 +38,7 @@ class KnownNames:
         return sorted(self._names["source"])
 
     def known(self, kind: str, name: object, at: KeyPath, on: On = "value") -> Iterator[Problem]:
-        """Check the name of a flow, segment or source; `name` may be UNSET."""
+        """Check the name of a flow, segment, source or target; `name` may be UNSET."""
         if isinstance(name, str) and name not in self._names[kind]:
             help = did_you_mean(name, self._names[kind])
             yield Problem(code="H421", message=f"there is no {kind} `{name}`", path=at, on=on, help=help)

@@ -19,13 +19,14 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project, Settings
-from engine.project.source import SCHEMA_MODES, Source, is_mail, schema_of
+from engine.project.source import SCHEMA_MODES, Source, Target, is_mail, schema_of
 from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
 from flows.counters import counters_of, unknown_counters
 from flows.declared_increments import increments_of_declared_fields
 from flows.declared_objects import declared_paths, objects_at_declared_paths
 from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_echoes
+from flows.dropped_deliveries import dropped_deliveries
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
@@ -33,6 +34,7 @@ from flows.foreign_users import refused_users, users_without_a_key
 from flows.look_up_time import late_look_ups
 from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
+from flows.secret import is_made_up
 from flows.segment import read_segment
 from flows.settings import LoadedSettings, read_settings
 from flows.shared_keys import shared_key
@@ -93,6 +95,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         loader.check_counters(segments, frozenset().union(*counters))
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
+    loader.check_deliveries(flows, applied, settings.targets)
     loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -111,12 +114,15 @@ def _names(
     segments: "_Folder", sources: "_Folder", schemas: "_Folder", applied: Mapping[str, Source], settings: LoadedSettings
 ) -> ProjectNames:
     """Return the names to which flows may refer; `applied` are the sources with the schemas that they have."""
+    known = {name for name, target in settings.targets.items() if not is_made_up(target.url)}
+    mail = {name for name in known if is_mail(settings.targets[name])}
     every_source_is_read = len(applied) == len(sources.names)
     return ProjectNames(
         segments=segments.names,
         manual_segments=segments.names - {name for name, s in segments.values.items() if not s.manual},
         targets=settings.named_targets,
-        mail_targets=frozenset(name for name, target in settings.targets.items() if is_mail(target)),
+        http_targets=frozenset(known - mail),
+        mail_targets=frozenset(mail),
         senderless_targets=frozenset(name for name, target in settings.targets.items() if not target.sender),
         unsigned_targets=frozenset(name for name, target in settings.targets.items() if not target.secret),
         sources=sources.names,
@@ -221,6 +227,12 @@ class _Loader:
         """Report flows whose look-ups may take longer than a source waits for its answer."""
         for name, document in flows.documents.items():
             self.diagnostics += diagnose(document, late_look_ups(flows.values[name], sources.values()))
+
+    def check_deliveries(self, flows: _Folder, sources: Mapping[str, Source], targets: Mapping[str, Target]) -> None:
+        """Report nodes that deliver for a source in `mode: test` to a target that has no test part."""
+        for name, document in flows.documents.items():
+            dropped = dropped_deliveries(flows.values[name], document.data, sources.values(), targets)
+            self.diagnostics += diagnose(document, dropped)
 
     def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
         """Report schemas that no source applies; `applied` are the sources with the schemas that they have."""

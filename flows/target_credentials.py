@@ -8,6 +8,7 @@ from engine.problem import KeyPath, Problem
 from engine.project.secret import Secret
 from engine.project.signing_key import BadSigningKey, signing_keys
 from engine.project.source import Target, TestPart, is_mail
+from flows.secret import is_made_up
 
 REFERENCING: Final = frozenset({"url", "secret", "user", "password"})  # references in them are resolved, as in headers
 
@@ -25,7 +26,7 @@ def credential_problems(name: str, target: Target, at: KeyPath) -> Iterator[Prob
     if test is None:
         return
     yield from _part_problems(test, (*at, "test"))
-    if is_mail(test) != is_mail(target):
+    if is_mail(test) != is_mail(target) and not is_made_up(target.url + test.url):
         message = f"the test part of `{name}` is not of the same kind as the target"
         yield Problem(code="H436", message=message, path=(*at, "test", "url"), help="both are mail servers, or neither")
     elif target.secret is not None and test.secret is None:
@@ -35,12 +36,14 @@ def credential_problems(name: str, target: Target, at: KeyPath) -> Iterator[Prob
 
 
 def _part_problems(part: Target | TestPart, at: KeyPath) -> Iterator[Problem]:
+    if is_made_up(part.url):  # of any kind
+        return
     kind, foreign = ("a mail server", _ONLY_HTTP) if is_mail(part) else ("an HTTP service", _ONLY_MAIL)
     for key in foreign:
         if getattr(part, key, None):
             help = f"delete it; {_remedy(key)}"
             yield Problem(code="H436", message=f"{kind} has no `{key}`", path=(*at, key), on="key", help=help)
-    if not is_mail(part) and part.secret is not None:
+    if not is_mail(part) and part.secret is not None and not is_made_up(part.secret):
         yield from _secret_problems(part.secret, (*at, "secret"))
     if is_mail(part) and (part.user is None) != (part.password is None):
         has, lacks = ("user", "password") if part.password is None else ("password", "user")

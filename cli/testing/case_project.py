@@ -11,10 +11,10 @@ from flows.case import Case, CaseFile
 
 
 def tested_flows(project: Project, file: CaseFile, case: Case) -> frozenset[str]:
-    """Return the names of the flows whose look-ups, failures and emitted events the case must account for.
+    """Return the names of the flows whose look-ups, failures, emitted events and deliveries the case accounts for.
 
-    In a file with `flow` they are that one, those of its `flows`, and those that the case names, in `runs`, `mocks` or
-    `calls`; else all flows of the project.
+    In a file with `flow` they are that one, those of its `flows`, and those that the case names, in `runs`, `mocks`,
+    `calls` or `deliveries`; else all flows of the project.
     """
     if not isinstance(file.flow, str):
         return frozenset(flow.name for flow in project.flows)
@@ -46,6 +46,8 @@ def _named(case: Case, addresses: Addresses) -> Iterator[str]:
             yield from expect.runs
         if isinstance(expect.calls, dict):
             yield from _owners(expect.calls, addresses)
+        if isinstance(expect.deliveries, tuple):
+            yield from [each.flow for each in expect.deliveries if isinstance(each.flow, str)]
     for mocks in (case.mocks, *(step.mocks for step in case.steps)):
         yield from _owners(mocks, addresses)
 

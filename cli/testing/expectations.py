@@ -9,13 +9,15 @@ from rich.text import Text
 
 from cli.testing import reasons
 from cli.testing.compare import Difference, differences, differences_at_paths
+from cli.testing.delivery_view import delivery_view, shown_delay
 from cli.testing.step_runner import StepResult, StepRunner
 from cli.traces import short
 from engine.language.absent import ABSENT
+from engine.language.duration import read_duration
 from engine.problem import KeyPath
 from engine.profile.consent import consent_state
 from engine.profile.document import Profile
-from flows.case import DEFAULT_VISITOR, Event, Expect, Run, present_keys
+from flows.case import DEFAULT_VISITOR, Delivery, Event, Expect, Run, present_keys
 
 
 class Failure(Struct, frozen=True):
@@ -173,6 +175,23 @@ def _calls(value: Mapping[str, int | tuple[Struct, ...]], at: KeyPath, context: 
                 yield from _unequal(unequal, (*at, text, i), f"`{text}`", context.reasons())
 
 
+def _deliveries(value: tuple[Delivery, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    expected = [each.target for each in value]
+    tested = context.runner.tested
+    made = [each for each in context.result.deliveries if each.target in expected or each.flow in tested]
+    targets = [each.target for each in made]
+    if expected != targets:
+        message = f"expected {_messages(expected)}; flows delivered {_messages(targets)}"
+        yield Failure(at, message, context.reasons())
+        return
+    for i, (each, delivery) in enumerate(zip(value, made, strict=True)):
+        parts = {name: getattr(each, name) for name in present_keys(each)}
+        if isinstance(each.after, str):
+            parts["after"] = shown_delay(read_duration(each.after) or 0)
+        unequal = differences(parts, delivery_view(delivery))
+        yield from _unequal(unequal, (*at, i), f"the message to `{each.target}`", context.reasons())
+
+
 # ---- profiles -------------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +318,10 @@ def _names(names: list[str], noun: str) -> str:
     return ", ".join(f"`{name}`" for name in names) or f"no {noun}"
 
 
+def _messages(targets: list[str]) -> str:
+    return f"messages to {_names(targets, 'target')}" if targets else "no messages"
+
+
 def _were(names: list[str], noun: str, participle: str) -> str:
     return f"{_names(names, noun)} {'were' if len(names) > 1 else 'was'} {participle}"
 
@@ -319,6 +342,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "event": _event,
     "emitted": _emitted,
     "calls": _calls,
+    "deliveries": _deliveries,
     "profile": _profile,
     "profiles": _profiles,
     "same": _same,

@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from engine.ports.records import ProfileWrite, StoredEvent, Unit
+from engine.ports.outbox import StoredDelivery
+from engine.ports.records import ProfileWrite, RecordWrite, StoredEvent, Unit
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
 from engine.profile.fold import fold
@@ -33,7 +34,7 @@ def _emitted_ids(event: str, run: dict[str, Any]) -> Iterator[str]:
 
 
 class RecordingStore(MemoryStore):
-    """Records the events, runs and segment changes that are committed after `start_step`.
+    """Records the events, runs, deliveries and segment changes that are committed after `start_step`.
 
     `emitters` holds, by the id of an emitted event, the flow that emitted it; `nodes_run` flow and node of every node
     that has run in any step.
@@ -51,6 +52,7 @@ class RecordingStore(MemoryStore):
         self.events: list[StoredEvent] = []
         self.runs: list[dict[str, Any]] = []
         self.emitters: dict[str, str] = {}
+        self.deliveries: list[StoredDelivery] = []
         self.segment_changes: list[SegmentChange] = []
 
     async def commit(self, unit: Unit) -> None:
@@ -61,6 +63,8 @@ class RecordingStore(MemoryStore):
         self.runs += runs
         for record, run in zip(unit.runs, runs, strict=True):
             self.emitters |= dict.fromkeys(_emitted_ids(record.event, run), record.flow)
+        new = [change.record for change in unit.changes if isinstance(change, RecordWrite) and not change.expected]
+        self.deliveries += [record for record in new if isinstance(record, StoredDelivery)]
         self.nodes_run |= {(run["flow"], step["node"]) for run in runs for step in run.get("steps", ())}
         for write in unit.profiles:
             if write.profile.merged_into is None:

@@ -13,6 +13,7 @@ from cli.testing.sequential_ids import SequentialIds
 from cli.testing.virtual_clock import VirtualClock
 from engine.language.duration import read_duration
 from engine.language.moment import date
+from engine.ports.outbox import StoredDelivery
 from engine.ports.records import StoredEvent
 from engine.ports.resolve import resolve_profile
 from engine.ports.store import Conflict
@@ -60,6 +61,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     runs: tuple[dict[str, Any], ...]
     requests: tuple[Request, ...]
     unmocked: tuple[Request, ...]
+    deliveries: tuple[StoredDelivery, ...]
     segment_changes: tuple[SegmentChange, ...]
     profiles: dict[str, Profile | None]
     profile: Profile | None
@@ -218,6 +220,7 @@ class StepRunner:
             runs=tuple(self.store.runs),
             requests=tuple(self.mocks.requests),
             unmocked=tuple(self.mocks.unmocked),
+            deliveries=tuple(self.store.deliveries),
             segment_changes=tuple(self.store.segment_changes),
             profiles=profiles,
             profile=profile,

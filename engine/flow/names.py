@@ -18,7 +18,8 @@ class ProjectNames(Struct, frozen=True):
     sources: frozenset[str] = frozenset()
     fields: Mapping[str, Mapping[str, ValueType]] = {}  # that schemas declare, by the type of events
     typed: bool = False  # every source applies schemas
-    mail_targets: frozenset[str] = frozenset()  # those that are mail servers
+    http_targets: frozenset[str] = frozenset()  # those that are known to be HTTP services
+    mail_targets: frozenset[str] = frozenset()  # those that are known to be mail servers
     senderless_targets: frozenset[str] = frozenset()  # mail servers without an address from which mails come
     unsigned_targets: frozenset[str] = frozenset()  # HTTP services without a secret that signs webhooks
 
@@ -42,7 +43,7 @@ class ProjectNames(Struct, frozen=True):
             return problem
         message = help = ""
         if kind == "mail-target":
-            if name not in self.mail_targets:
+            if name in self.http_targets:
                 message, help = f"`{name}` is no mail server", "its url begins with `smtp://` or `smtps://`"
         elif kind == "sender-target":
             if name in self.senderless_targets:

@@ -51,6 +51,7 @@ class StoredDelivery(Struct, frozen=True, omit_defaults=True):
     profile: str | None = None
     session: str | None = None
     other_profiles: tuple[str, ...] = field(default=(), name="met")
+    ordered: bool = False  # among those of its profile to this target
     after: tuple[str, ...] = ()
     attempts: int = 0  # since it was written, or since `retry`
     rounds: int = 0  # how often an operator has had a dead one sent again

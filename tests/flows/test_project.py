@@ -11,6 +11,7 @@ from engine.flow.registry import Registry
 from engine.project.retention import Retention
 from engine.project.secret import secrets_in
 from flows.project import LoadedProject, load_project
+from flows.secret import AnySecret
 from flows.settings import STORES
 from nodes import builtin
 from storage import KINDS
@@ -285,3 +286,26 @@ def test_a_counter_may_be_counted_by_a_flow_that_cannot_be_read(tmp_path, regist
     }
     codes = [one.code for one in load(tmp_path, registry, files).diagnostics]
     assert "H414" not in codes
+
+
+def test_a_made_up_secret_fits_every_place_of_a_target(tmp_path: Path, registry: Registry) -> None:
+    settings = """
+        targets:
+          mail: {url: "${env:SMTP}", sender: shop@shop.example, user: "${env:USER_NAME}", password: "${env:PASSWORD}"}
+          partner: {url: "${env:PARTNER}", secret: "${env:SIGNING}", test: {url: "${env:TEST}", secret: "${env:OTHER}"}}
+    """
+    flow = """
+        flow: order
+        trigger: {event: order-paid}
+        nodes:
+          letter:
+            deliver.email: {target: mail, to: a@shop.example, subject: Hello, text: Hello}
+            next: {done: hook, failed: hook}
+          hook:
+            deliver.webhook: {target: partner, type: order.paid}
+            next: {failed: end}
+          end:
+            log: over
+    """
+    loaded = load(tmp_path, registry, {"headrace.yaml": settings, "flows/order.yaml": flow}, AnySecret({"": ""}))
+    assert loaded.diagnostics == ()

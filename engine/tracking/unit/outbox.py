@@ -63,6 +63,7 @@ def _stored(
         flow=requested.flow,
         node=requested.node,
         message=effect.message,
+        ordered=effect.ordered and profile is not None,
         due=context.now + effect.after_ms,
         mode=context.source.mode,
         run=run_id(requested.event.id, requested.flow, requested.version, context.seed),

@@ -14,9 +14,11 @@ from nodes import builtin
 
 SHOP = {
     "headrace.yaml": "targets:\n  crm: {url: https://crm.example}\n"
+    "  mail: {url: 'smtp://mail.example', sender: shop@shop.example}\n"
     "keys: {traits.card: exact}\nidentity: {user: traits.account}\n",
     "sources/shop.yaml": "source: shop\nidentify: trust\n",
     "sources/page.yaml": "source: page\n",
+    "sources/trial.yaml": "source: trial\nmode: test\n",
     "sources/old.yaml": "source: old\nenabled: false\n",
     "segments/shown.yaml": "segment: shown\ncondition: profile.traits.shown > 0\n",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
@@ -63,6 +65,29 @@ SHOP = {
         nodes:
           say:
             respond: {noted: "{{ event.properties.total }}"}
+    """,
+    "flows/shipped.yaml": """
+        flow: shipped
+        trigger: {event: order-shipped}
+        nodes:
+          mail:
+            deliver.email:
+              target: mail
+              to: "{{ event.properties.email }}"
+              subject: On its way
+              text: "{{ event.properties.order }}"
+            next: {done: crm, failed: crm}
+          crm:
+            deliver.http:
+              target: crm
+              method: PUT
+              path: "/orders/{{ event.properties.order }}"
+              body: {state: shipped}
+              order: profile
+              after: 120m
+            next: {failed: late}
+          late:
+            log: no order
     """,
     "flows/visits.yaml": """
         flow: visits

@@ -13,6 +13,7 @@ PAID = "event: {type: order-paid, properties: {total: 5}}\n"
 LARGE = (
     "event: {type: order-paid, properties: {total: 400, email: A@example.com}}\nmocks: {crm: {body: {tier: gold}}}\n"
 )
+SHIPPED = "event: {type: order-shipped, properties: {email: a@example.com, order: A/1}}\n"
 MAYBE = "{type: consent-changed, properties: {consents: {news: maybe}}}"
 NEVER = 'a consent is true, false or {"given": true, "expires_in": "365d"} (at /events/0/properties/consents/news)'
 DEEP = "{a: " * 21 + "1" + "}" * 21
@@ -154,6 +155,40 @@ steps:
         LARGE + "expect: {calls: {crm: [{path: /tier}]}}",
         ['expected `path` of `crm` to be "/tier"; it is "/tiers"'],
         id="another call",
+    ),
+    pytest.param(
+        SHIPPED
+        + "expect: {deliveries: [{target: mail, flow: shipped, node: mail, mode: live, to: a@example.com, text: A/1},"
+        " {target: crm, path: /orders/A%2F1, method: PUT, body: {state: shipped}, order: profile, after: 2h}]}",
+        [],
+        id="deliveries",
+    ),
+    pytest.param(
+        SHIPPED + "expect: {deliveries: [{target: mail, subject: Hello, after: 1s}, {target: crm, order: none}]}",
+        [
+            'expected `after` of the message to `mail` to be "1s"; it is "0s"',
+            'expected `subject` of the message to `mail` to be "Hello"; it is "On its way"',
+            'expected `order` of the message to `crm` to be "none"; it is "profile"',
+        ],
+        id="other deliveries",
+    ),
+    pytest.param(
+        SHIPPED + "expect: {deliveries: [{target: crm, flow: shipped}]}",
+        ["expected messages to `crm`; flows delivered messages to `mail`, `crm`"],
+        id="fewer deliveries",
+    ),
+    pytest.param(PAID + "expect: {deliveries: []}", [], id="no deliveries"),
+    pytest.param(
+        SHIPPED.replace("type:", "source: trial, type:")
+        + "expect: {deliveries: [{target: mail, mode: test}, {target: crm, mode: test}]}",
+        [],
+        id="deliveries of a source in test mode",
+    ),
+    pytest.param(
+        "event: {type: order-shipped, profile_less: true, properties: {email: a, order: 1}}\n"
+        "expect: {runs: {shipped: {ports: {mail: failed, crm: failed}}}, deliveries: []}",
+        [],
+        id="messages that cannot be sent",
     ),
     pytest.param(
         LARGE + "expect: {profile: {traits: {tier: gold, revenue: 400.0}, traits.lost: null, segments: [vip, rich]}}",

@@ -1,0 +1,39 @@
+"""Deliveries that never leave: those of sources in `mode: test` to targets without a test part."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from engine.flow.plan import Flow
+from engine.problem import KeyPath, Problem
+from engine.project.source import Source, Target
+
+_TYPES = "deliver."
+
+
+def dropped_deliveries(
+    flow: Flow, data: Any, sources: Iterable[Source], targets: Mapping[str, Target]
+) -> Iterator[Problem]:
+    """A warning for each node of a flow that delivers to a target without a test part for a source in `mode: test`."""
+    trying = [each.source for each in sources if each.mode == "test" and flow.trigger.matches_source(each.source)]
+    if not trying:
+        return
+    for name, at in _deliveries(data["nodes"], ("nodes",)):
+        target = targets.get(name)
+        if target is not None and target.test is None:
+            message = (
+                f"for events of `{trying[0]}`, which is in `mode: test`, nothing is sent: `{name}` has no test part"
+            )
+            help = f"add `test: {{url: …}}` to the target, or leave it so if nothing is to be sent to `{name}`"
+            yield Problem(code="H439", message=message, path=at, help=help, severity="warning")
+
+
+def _deliveries(nodes: Mapping[str, Any], at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
+    """The target of each node that delivers, with its key path; also of nodes in the bodies of loops."""
+    for id, node in nodes.items():
+        for key, config in node.items() if isinstance(node, Mapping) else ():
+            if not isinstance(config, Mapping):
+                continue
+            if str(key).startswith(_TYPES) and isinstance(config.get("target"), str):
+                yield config["target"], (*at, id, key, "target")
+            elif key == "each" and isinstance(config.get("do"), Mapping):
+                yield from _deliveries(config["do"], (*at, id, key, "do"))
