@@ -115,13 +115,17 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
 
 
 def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:
-    """Return a forgetting, without the ids that it is about."""
+    """Return a forgetting, without the ids that it is about.
+
+    `received` counts the messages that targets have received, by target: they stay there.
+    """
     return {
         "forgetting": forgetting.id,
         "status": forgetting.status,
         "asked": forgetting.asked,
         "complete": forgetting.complete,
         "erased": {kind: forgetting.erased.get(kind, 0) for kind in ERASABLE},
+        **({"received": dict(sorted(forgetting.received.items()))} if forgetting.received else {}),
     }
 
 

@@ -48,7 +48,7 @@ def _run(json: bool, console: Console, error: Console, work: Callable[[Report], 
     """Run `work`, which reports its progress; print that as lines, or with `json` the result of `work`."""
 
     def report(document: Document) -> None:
-        for line in () if json else (_line(document), *_claim_lines(document)):
+        for line in () if json else (_line(document), *_received_lines(document), *_claim_lines(document)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     try:
@@ -143,6 +143,12 @@ def _line(document: Document) -> str:
     erased = ", ".join(f"{kind} {count}" for kind, count in document["erased"].items() if count) or "nothing yet"
     asked = f"{datetime.fromtimestamp(document['asked'] / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     return f"{document['forgetting']}  asked {asked}  {document['status']}: {erased}"
+
+
+def _received_lines(document: Document) -> Iterator[str]:
+    """Which targets have messages about the profile: these cannot be erased from here."""
+    for target, count in document.get("received", {}).items():
+        yield f"  the target {target} has received {count} {'message' if count == 1 else 'messages'}: erase them there"
 
 
 def _claim_lines(document: Document) -> Iterator[str]:

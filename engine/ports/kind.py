@@ -21,8 +21,8 @@ class Owners(Struct, frozen=True, kw_only=True):
     `profile` holds a profile's id. `session` holds a session's id, of the source in the field `source`; the session
     owns the record where no profile does. `named` says that the profile is only the one that a sender named, so that
     the session owns the record as well. `others` holds a tuple of ids of further profiles whose data the record
-    contains: erasing one of them erases the record; an export leaves out these ids and the fields (of the type `Raw`)
-    that `shown` names, which contain that data.
+    contains: erasing one of them erases the record; an export leaves out these ids, and writes a text in place of the
+    fields that `shown` names, which contain that data.
     """
 
     profile: str | None = None

@@ -87,7 +87,7 @@ DELIVERIES: Final = Kind(
     record=StoredDelivery,
     lifecycle="versioned",
     time="at",
-    owners=Owners(profile="profile", session="session", others="other_profiles"),
+    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("message",)),
     due="due",
     queue="queue",
     search={
@@ -128,6 +128,14 @@ ARRIVALS: Final = Kind(
     lifecycle="versioned",
     time="at",
     owners=Owners(profile="profile", session="session", others="other_profiles", shown=("awaited",)),
+    search={
+        "id": "word",
+        "event": "word",
+        "source": "word",
+        "session": "word",
+        "profile": "word",
+        "at": "moment",
+    },
 )
 TASKS: Final = Kind(name="tasks", record=Task, lifecycle="versioned", time="at", due="next")
 

@@ -8,6 +8,7 @@ from engine.ports.records import SessionWrite
 from engine.ports.store import TooLarge, Unavailable
 from storage.elasticsearch.backoff import pause
 from storage.elasticsearch.commit_plan import CommitPlan
+from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.pending_writes import PendingWrites
@@ -64,8 +65,10 @@ class CommitCarrier:
             self._loader.memory.drop(id)
             raise
 
-    async def committed(self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None) -> None:
-        """After the commit: cache the versions that it wrote, and finish its pending writes in the background.
+    async def committed(
+        self, plan: CommitPlan, sessions: Sequence[SessionWrite], entry: PendingWrites | None, on: IndexedId
+    ) -> None:
+        """After the commit: cache the versions that it wrote, and finish what `on` carries of it in the background.
 
         What leaves the profile is waited for, as others do not look for it there: but the unit is committed, so it is
         no error if that takes too long.
@@ -77,6 +80,7 @@ class CommitCarrier:
         for _, mark in plan.marks:
             memory.mark((mark.source, mark.event))
         if entry is not None:
+            entry.is_carried_by(on)
             self._finisher.begin(entry)
             if entry.record.left_keys or entry.record.apart:
                 with suppress(Unavailable):

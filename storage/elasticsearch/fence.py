@@ -44,7 +44,7 @@ class Fence:
             return None
         found = await self._reader.get(index, name)
         if found is not None and (pending := _decode(found.source).pending):
-            await self._finisher.done(self._finisher.known(pending))
+            await self._finisher.done(self._finisher.known(pending, on))
         return found
 
     async def stop(self, on: IndexedId) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import structlog
+from msgspec import Struct, json
 
 from engine.ports.bounded import BoundedCache
 from engine.ports.records import ProcessedEvent, Session
 from engine.ports.store import Unavailable
-from storage.elasticsearch.document_id import id_of
+from storage.elasticsearch.document_id import IndexedId, id_of
 from storage.elasticsearch.documents import decode_mark_source, decode_record_source, mark_source, session_source
 from storage.elasticsearch.earlier_entries import EarlierEntries
 from storage.elasticsearch.identity_writes import IdentityWrites
@@ -23,10 +24,15 @@ SECONDS = 10.0  # that a caller waits for pending writes to be finished
 AGAIN_SECONDS = 0.5
 ERROR_SECONDS = 5.0  # before another try after an unexpected error
 GOODBYE_SECONDS = 10.0  # that closing waits
+TRUSTED_SECONDS = 10.0  # for which it is believed that a document carries an entry; longer than writes are tried
 
 RecordName = tuple[str, str]  # kind and id
 
 log = structlog.get_logger("headrace.elasticsearch")
+
+
+class _Carrying(Struct, frozen=True):
+    pending: list[str] = []
 
 
 class Finisher:
@@ -65,10 +71,13 @@ class Finisher:
             self._changing[change.kind, change.id] = entry
         entry.task = asyncio.create_task(self._work(entry))
 
-    def known(self, texts: Iterable[str]) -> list[PendingWrites]:
-        """The entries of these records that this process does not know to be finished."""
+    def known(self, texts: Iterable[str], on: IndexedId) -> list[PendingWrites]:
+        """The entries that a document carries, of those that this process does not know to be finished."""
         left = [text for text in texts if not self._done.get(token_in(text))]
-        return [self._begun.get(token_in(text)) or self.format.stored(text) for text in left]
+        entries = [self._begun.get(token_in(text)) or self.format.stored(text) for text in left]
+        for entry in entries:
+            entry.is_carried_by(on)
+        return entries
 
     async def done(self, entries: Sequence[PendingWrites]) -> None:
         """Wait until these entries are finished. Raises `Unavailable` when that takes too long."""
@@ -117,7 +126,8 @@ class Finisher:
         No error ends the task, also not a bug's: callers wait for the entry as long as it is not finished.
         """
         try:
-            await self._finish(entry.record)
+            if await self._is_left(entry):
+                await self._finish(entry.record)
         except Unavailable:
             seconds = AGAIN_SECONDS
         except Exception:
@@ -128,6 +138,21 @@ class Finisher:
         if not self._closed:
             await asyncio.sleep(seconds)
         return False
+
+    async def _is_left(self, entry: PendingWrites) -> bool:
+        """Whether an entry is still to be finished. One that was seen long ago is looked for in its document first.
+
+        An entry goes only when it is finished, or with an erased document. A process that was paused meanwhile must not
+        write again what was erased.
+        """
+        if entry.on is None or asyncio.get_running_loop().time() - entry.seen < TRUSTED_SECONDS:
+            return True
+        found = await self._reader.get(*entry.on)
+        carried = [] if found is None else json.decode(found.source, type=_Carrying).pending
+        if entry.token not in [token_in(text) for text in carried]:
+            return False
+        entry.is_carried_by(entry.on)
+        return True
 
     def _forget(self, entry: PendingWrites) -> None:
         record = entry.record

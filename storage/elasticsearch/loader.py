@@ -23,6 +23,7 @@ from storage.elasticsearch.documents import (
 from storage.elasticsearch.finisher import Finisher
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import Written
+from storage.elasticsearch.pending_writes import PendingWrites
 from storage.elasticsearch.reader import FoundDocument, Reader
 from storage.elasticsearch.tombstone_chain import ChainLink, chain, is_certain, node, profile_of
 from storage.elasticsearch.version_cache import CachedVersion, VersionCache
@@ -120,10 +121,13 @@ class Loader:
 
     async def _finish(self, *nodes: ChainLink) -> bool:
         """Finish what documents carry. Returns whether that may have changed where ids lead."""
-        carried = [text for each in nodes if each.source is not None for text in each.source.pending]
-        if not carried:
+        carrying = [each for each in nodes if each.source is not None and each.source.pending]
+        if not carrying:
             return False
-        entries = self._finisher.known(carried)
+        entries: list[PendingWrites] = []
+        for each in carrying:
+            pending = each.source.pending if each.source is not None else []
+            entries += self._finisher.known(pending, (self.names.profiles, id_of(each.id)))
         await self._finisher.done(entries)
         return any(entry.record.moves_ids for entry in entries)
 
@@ -141,9 +145,12 @@ class Loader:
         own = {name: self._finisher.sessions.get(name) for name in names}  # before: it may be finished meanwhile
         found = await self._reader.many([(self.names.sessions, id_of(*name)) for name in names])
         sources = [None if each is None else decode_session_source(each.source) for each in found]
-        pending = [text for source in sources if source is not None for text in source.pending]
+        pending: list[PendingWrites] = []
+        for name, source in zip(names, sources, strict=True):
+            if source is not None and source.pending:
+                pending += self._finisher.known(source.pending, (self.names.sessions, id_of(*name)))
         if pending:
-            await self._finisher.done(self._finisher.known(pending))
+            await self._finisher.done(pending)
         return {name: (_newer(own[name], source), source) for name, source in zip(names, sources, strict=True)}
 
     # ---- keys, marks ------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class MarkCommit:
                 return False
         if entry is not None and written is not None:
             entry.tidy = replace(*place, mark_source(mark), written)
-        await self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry, place)
         return True
 
     async def _without_mark(self, plan: CommitPlan, now: int) -> None:
@@ -98,4 +98,4 @@ class MarkCommit:
         source = MarkSource(by=plan.token, pending=[entry.text], unfinished=entry.record.stamp)
         written: Written | None = await self._writer.one(create(*place, encode(source)))  # a clash is our own write
         entry.tidy = delete(*place, written) if written is not None else None
-        await self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry, place)

@@ -11,6 +11,7 @@ from msgspec import Struct, ValidationError, defstruct, field, json
 from engine.ports.records import IdentityKey, ProcessedEvent, RecordDelete, RecordWrite, Session
 from engine.ports.store import Unavailable
 from engine.profile.document import Profile
+from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.documents import Position
 from storage.elasticsearch.kind_index import KindIndex
 from storage.elasticsearch.operation import Operation
@@ -102,13 +103,18 @@ class PendingUnit(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class PendingWrites:
-    """A unit's pending writes, and whether this process knows that they are done. There is one for each token."""
+    """A unit's pending writes, and whether this process knows that they are done. There is one for each token.
 
-    __slots__ = ("finished", "record", "task", "text", "tidy")
+    `on` is the document that carries them, and `seen` when (seconds of the event loop's clock) it was known to do so.
+    """
+
+    __slots__ = ("finished", "on", "record", "seen", "task", "text", "tidy")
 
     def __init__(self, record: PendingUnit, text: str) -> None:
         self.record = record
         self.text = text
+        self.on: IndexedId | None = None  # None: it was never committed by this process, nor read
+        self.seen = 0.0
         self.finished = False
         self.task: asyncio.Task[None] | None = None
         self.tidy: Operation | None = None  # clears the entry once it is finished
@@ -117,6 +123,10 @@ class PendingWrites:
     def token(self) -> str:
         """The name of the commit."""
         return self.record.token
+
+    def is_carried_by(self, on: IndexedId) -> None:
+        """Note that a document carries them now, as it was written or read a moment ago."""
+        self.on, self.seen = on, asyncio.get_running_loop().time()
 
 
 class PendingFormat:

@@ -98,7 +98,7 @@ class ProfileCommit:
             ids = frozenset(main.profile.parts)
             version = CachedVersion(main.profile.version, written, held.since, tuple(pending), recent, ids)
             self._loader.memory.hold(main.profile.id, version)
-        await self._carrier.committed(plan, checked.guarded, entry)
+        await self._carrier.committed(plan, checked.guarded, entry, (self._names.profiles, id_of(main.profile.id)))
         return True
 
     async def _own(self, plan: CommitPlan, main: ProfileWrite, entry: PendingWrites | None) -> bool:

@@ -56,7 +56,7 @@ class RecordCommit:
     async def _write(self, plan: CommitPlan, stored: StoredRecord) -> bool:
         """Write the record that commits; False if its document moved and its version did not."""
         if stored.source.pending:
-            await self._finisher.done(self._finisher.known(stored.source.pending))
+            await self._finisher.done(self._finisher.known(stored.source.pending, stored.place))
         main = stored.change
         index = self._names.of(main.kind)
         entry = plan.entry(change=main)
@@ -69,7 +69,7 @@ class RecordCommit:
             return False
         if entry is not None and written is not None:
             entry.tidy = replace(*stored.place, index.changed(doc, [], recent, None), written)
-        await self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry, stored.place)
         return True
 
     async def _own(self, plan: CommitPlan, stored: StoredRecord, entry: PendingWrites | None) -> bool:

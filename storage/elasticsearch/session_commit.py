@@ -99,7 +99,7 @@ class SessionCommit:
             own = there.source is not None and plan.token in there.source.recent
             if not own and not await self._carrier.left(plan, entry):
                 return False
-        await self._carrier.committed(plan, (write,), entry)
+        await self._carrier.committed(plan, (write,), entry, (self._names.profiles, id_of(root.id)))
         return True
 
     async def _by_session(self, plan: CommitPlan, write: SessionWrite) -> bool:
@@ -119,5 +119,5 @@ class SessionCommit:
             own = found is not None and plan.token in decode_session_source(found.source).recent
             if not own and not await self._carrier.left(plan, entry):
                 return False
-        await self._carrier.committed(plan, (), entry)
+        await self._carrier.committed(plan, (), entry, (index, id))
         return True

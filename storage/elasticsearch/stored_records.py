@@ -64,7 +64,7 @@ class StoredRecords:
         source = await self._source(place)
         carried = source.on is not None or bool(source.pending)
         if source.pending:
-            await self._finisher.done(self._finisher.known(source.pending))
+            await self._finisher.done(self._finisher.known(source.pending, place))
         if source.on is not None:
             await self._fence.finish(source.on)
         if carried:

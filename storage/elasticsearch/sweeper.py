@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct, json, structs
 
 from engine.ports.store import Unavailable
+from storage.elasticsearch.document_id import IndexedId
 from storage.elasticsearch.documents import (
     amended,
     decode_mark_source,
@@ -123,7 +124,7 @@ class Sweeper:
         source = decode_mark_source(found.source)
         if not source.pending:
             return False
-        await self._done(source.pending)
+        await self._done(source.pending, (hit.index, hit.id))
         bare = structs.replace(source, pending=[], unfinished=None, by=None)
         if source.doc is None and source.on is None:
             return await self._clear(delete(hit.index, hit.id, found.at))
@@ -134,7 +135,7 @@ class Sweeper:
         source = decode_session_source(found.source) if found else None
         if source is None or not source.pending:
             return False
-        await self._done(source.pending)
+        await self._done(source.pending, (hit.index, hit.id))
         bare = structs.replace(source, pending=[], unfinished=None)
         return await self._clear(renew(hit.index, hit.id, encode(bare), source.version))
 
@@ -143,7 +144,7 @@ class Sweeper:
         source = decode_record_source(found.source) if found else None
         if found is None or source is None or not source.pending:
             return False
-        await self._done(source.pending)
+        await self._done(source.pending, (hit.index, hit.id))
         bare = amended(found.source, pending=None, unfinished=None)
         return await self._clear(replace(hit.index, hit.id, bare, found.at))
 
@@ -152,7 +153,7 @@ class Sweeper:
         source = decode_profile_source(found.source) if found else None
         if found is None or source is None or source.open or source.unfinished is None:
             return False  # an open tombstone is for the engine to judge: see `Store.unsettled`
-        await self._done(source.pending)
+        await self._done(source.pending, (hit.index, hit.id))
         bare = structs.replace(source, pending=[], unfinished=None)
         return await self._clear(replace(hit.index, hit.id, encode(bare), found.at))
 
@@ -164,8 +165,8 @@ class Sweeper:
         hits = await self._search.hits(name, query, [{"unfinished": "asc"}], limit, source=["id"])
         return [json.decode(hit.source, type=_Named).id for hit in hits]
 
-    async def _done(self, pending: Sequence[str]) -> None:
-        await self._finisher.done(self._finisher.known(pending))
+    async def _done(self, pending: Sequence[str], on: IndexedId) -> None:
+        await self._finisher.done(self._finisher.known(pending, on))
 
     async def _clear(self, operation: Operation) -> bool:
         """Whether this process cleared the document; another may have been faster, which is as good."""

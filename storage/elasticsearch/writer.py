@@ -26,6 +26,7 @@ MAX_BYTES = 8 * 1024 * 1024
 QUEUED_OPERATIONS = 50_000
 QUEUED_BYTES = 128 * 1024 * 1024
 BUDGET = 8.0  # seconds from the first try on
+LONGEST = 10.0  # seconds in the queue: what a process has written that was paused must not come later
 LOST_BUDGET = 1.6  # the same while the servers cannot be reached: senders wait two seconds for a store
 LOST_PAUSE = 0.3  # seconds between such tries at most
 SHARD_SECONDS = 3  # that the server waits for a missing shard
@@ -78,6 +79,7 @@ class _QueuedWrite:
     order: _Order
     place: int
     operation: Operation
+    queued: float  # loop time
     since: float = 0.0  # loop time of the first try; 0 before it
 
     def settle(self, outcome: Outcome | Unavailable) -> None:
@@ -118,8 +120,9 @@ class Writer:
         if len(self._queue) + len(operations) > QUEUED_OPERATIONS or self._bytes + weight > QUEUED_BYTES:
             raise Overloaded(f"{len(self._queue)} writes ({self._bytes} bytes) wait for Elasticsearch")
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        now = asyncio.get_running_loop().time()
         order = _Order(done, [None] * len(operations), len(operations))
-        self._queue.extend([_QueuedWrite(order, place, operation) for place, operation in enumerate(operations)])
+        self._queue.extend([_QueuedWrite(order, place, operation, now) for place, operation in enumerate(operations)])
         self._bytes += weight
         if self._task is None:
             self._task = asyncio.create_task(self._work())
@@ -163,6 +166,9 @@ class Writer:
             self._bytes -= waiting.operation.weight
             if waiting.order.done.done() and waiting.since == 0.0:
                 continue  # its caller was cancelled before it was sent
+            if now > waiting.queued + LONGEST:
+                waiting.settle(Unavailable("a write has waited too long"))
+                continue
             waiting.since = waiting.since or now
             batch.append(waiting)
         return batch

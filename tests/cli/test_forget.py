@@ -95,7 +95,8 @@ def test_an_archive_is_written_atomically_and_never_over_a_file(tmp_path: Path, 
     archive = tmp_path / "ann.zip"
     done = headrace("profile", "export", ids[0], "--output", archive, *on(tmp_path))
     assert done.exit_code == 0, done.output
-    assert done.stdout == f"Written to {archive}: profile 1, sessions 2, events 3, runs 3, rejected 0.\n"
+    counts = "profile 1, sessions 2, events 3, runs 3, rejected 0, deliveries 0, waits 0, arrivals 0"
+    assert done.stdout == f"Written to {archive}: {counts}.\n"
     assert archive.stat().st_mode & 0o077 == 0
     with zipfile.ZipFile(archive) as opened:
         assert len(opened.read("events.jsonl").splitlines()) == 3

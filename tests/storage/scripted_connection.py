@@ -21,6 +21,10 @@ class Scripted:
         self.running = self.most = 0
         self.asked = asyncio.Event()
 
+    def next(self, reply: Reply) -> None:
+        """Say the answer after those that are left."""
+        self._replies.append(reply)
+
     async def request(self, method: str, path: str, body: bytes | None = None, *more: str) -> Answer:
         """As a connection's."""
         assert body

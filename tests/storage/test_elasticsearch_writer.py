@@ -262,3 +262,12 @@ async def test_a_cancelled_reader_harms_no_other() -> None:
     assert await second is not None
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_a_write_that_has_lain_in_the_queue_for_too_long_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LONGEST", -1.0)  # as if the process had been paused before the request
+    writes, connection = writing()
+    with pytest.raises(Unavailable, match="waited too long"):
+        await writes.one(write())
+    assert connection.sent == []
+    await writes.close()

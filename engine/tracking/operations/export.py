@@ -5,7 +5,7 @@ was ever its own, and records of its sessions without a profile. It leaves out d
 profiles and sessions, which work like keys to them, and the contents of a record that read another profile.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, Final
 
 from msgspec import Raw, Struct, structs
@@ -98,8 +98,8 @@ async def _records(store: Searches, kind: AnyKind, subject: DataSubject, events:
     """The records of a kind that belong to the subject, each once; `events` are its events without a profile."""
     assert kind.searchable is not None  # noqa: S101
     yielded: set[str] = set()  # records without a profile, which are found by their sessions and by their events
-    for node in _nodes(kind, subject, events):
-        async for record in _found(store, kind.searchable, node):
+    for node in queries_of(kind, subject, events):
+        async for record in found_by(store, kind.searchable, node):
             if kind.event is not None and _profile(kind, record) is None:
                 own = (record.source, getattr(record, kind.owners.session or "")) in subject.sessions
                 own = own or (record.source, getattr(record, kind.event), kind.time_of(record)) in events
@@ -109,8 +109,11 @@ async def _records(store: Searches, kind: AnyKind, subject: DataSubject, events:
             yield record
 
 
-def _nodes(kind: AnyKind, subject: DataSubject, events: set[EventName]) -> list[Node]:
-    """The queries of an export. Only a record that belongs to a session and to an event is found by two of them."""
+def queries_of(kind: AnyKind, subject: DataSubject, events: Collection[EventName] = ()) -> list[Node]:
+    """Return the queries for the records of a kind that belong to the subject, or to these events without a profile.
+
+    Only a record that belongs to a session and to an event is found by two of them.
+    """
     owners = kind.owners
     profile = owners.profile or ""
     without = Not(_is(profile, sorted(subject.ids)) if owners.named else Exists(Field(profile)))
@@ -124,7 +127,8 @@ def _nodes(kind: AnyKind, subject: DataSubject, events: set[EventName]) -> list[
     return nodes
 
 
-async def _found(store: Searches, searchable: Searchable, node: Node) -> AsyncIterator[Any]:
+async def found_by(store: Searches, searchable: Searchable, node: Node) -> AsyncIterator[Any]:
+    """Yield all records that a query finds, the newest first. Raises `Unavailable`."""
     query, after = Query(searchable, node), None
     while True:
         page = await store.search(query, PAGE, after)

@@ -9,11 +9,14 @@ A forgetting is stored as a note with the ids and sessions that it is about, so 
 process has ended; the process that works on it refreshes a heartbeat there. Once nothing more is found, the ids and
 sessions are removed from the note, too.
 
+Deliveries that wait are erased unsent. Those that a target has received stay there: the note counts them by target.
+
 A proven profile is erased alone, and with it the profiles that claim its keys if that is asked for. Of another one the
 joint profile is erased. Documents are settled first (`settled_profile`), so that none has ids of another profile.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -30,6 +33,7 @@ from engine.profile.operator_view import by_claims
 from engine.project.project import Project
 from engine.project.source import SYSTEM_SOURCE
 from engine.tracking.operations.claiming import Claiming, claiming
+from engine.tracking.operations.sent_messages import sent_messages
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.settling import settled_profile
 
@@ -56,6 +60,7 @@ class Forgetting(Struct, frozen=True, omit_defaults=True, kw_only=True):
     erases_claims: bool = False  # whether these are erased, too
     worked: int = 0  # the last heartbeat
     erased: dict[str, int] = field(default_factory=dict)  # documents by kind
+    received: dict[str, int] = field(default_factory=dict)  # messages that targets have received, by target
     complete: int | None = None
 
     @property
@@ -169,6 +174,8 @@ class Forgetter:
         """Erase the documents that there are now."""
         going = await self._removed(going)
         subject = DataSubject(frozenset(going.ids), frozenset(going.sessions))
+        if received := await sent_messages(self._store, subject):  # kept first: afterwards they cannot be counted
+            going = await self._keep(structs.replace(going, received=Counter(going.received) + received))
         found = await self._alive(going, self._store.erase(subject))
         if self._pipeline is not None:
             for session in subject.sessions:

@@ -6,9 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.ports.records import RunRecord, StoredEvent, Unit
+from engine.flow.message import HttpMessage
+from engine.ports.kinds import ARRIVALS, DELIVERIES, WAITS
+from engine.ports.outbox import StoredDelivery
+from engine.ports.records import RecordWrite, RunRecord, StoredEvent, Unit
 from engine.ports.resolve import NoSuchProfile
 from engine.ports.store import Store
+from engine.ports.waiting_run import Arrival, WaitingRun
 from engine.profile.document import Profile
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations import export as exporting
@@ -132,3 +136,25 @@ async def test_an_event_keeps_its_session_though_that_was_not_stored(shop: Colle
 async def test_an_unknown_profile_has_no_export(shop: Collector) -> None:
     with pytest.raises(NoSuchProfile):
         await exported(shop, "x")
+
+
+async def test_deliveries_waits_and_the_events_they_waited_for_are_exported(shop: Collector) -> None:
+    ann = await logged_in(shop, "phone", "ann@x.org")
+    bo = await logged_in(shop, "bo's", "bo@x.org")
+    fields: dict[str, Any] = {"at": 5, "source": "shop", "event": "e"}
+    of_flow: dict[str, Any] = {**fields, "flow": "f"}
+    message = HttpMessage(method="PUT", path="/people/bo")
+    sending: dict[str, Any] = {**of_flow, "target": "crm", "queue": "crm/0", "node": "n", "message": message, "due": 5}
+    records = (
+        (DELIVERIES, StoredDelivery(id="d1", profile=ann, **sending)),
+        (DELIVERIES, StoredDelivery(id="d2", profile=ann, other_profiles=(bo,), **sending)),
+        (DELIVERIES, StoredDelivery(id="d3", profile=bo, **sending)),
+        (WAITS, WaitingRun(id="w.1", profile=ann, flow_version="1", **of_flow)),
+        (ARRIVALS, Arrival(id="w.1.a", profile=ann, **fields)),
+    )
+    await shop.store.commit(Unit(changes=tuple([RecordWrite(kind, one, 0) for kind, one in records])))
+    found = {one.id: one for kind, one in await exported(shop, ann) if kind in ("deliveries", "waits", "arrivals")}
+    assert sorted(found) == ["d1", "d2", "w.1", "w.1.a"]
+    assert found["d1"].message == message
+    assert (found["d2"].message, found["d2"].other_profiles) == (exporting.LEFT_OUT, ())
+    assert b"/people/bo" not in msgspec.json.encode(found["d2"])

@@ -9,11 +9,16 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from api.forgetting import serialize_forgetting
 from engine.flow.ask import HttpReply
+from engine.flow.message import HttpMessage
 from engine.ports.erasure import Erased
-from engine.ports.records import ProfileWrite, StoredEvent, Unit
+from engine.ports.kinds import ARRIVALS, DELIVERIES, WAITS
+from engine.ports.outbox import StoredDelivery
+from engine.ports.records import ProfileWrite, RecordWrite, StoredEvent, Unit
 from engine.ports.resolve import NotFound, require_profile
 from engine.ports.store import Contention, Store, Unavailable
+from engine.ports.waiting_run import Arrival, WaitingRun
 from engine.project.source import Source, Target
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations.forgetting import MAX_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
@@ -131,6 +136,60 @@ async def test_a_run_of_another_profile_that_read_this_one_is_erased_too(shop: C
     await forgotten(shop, ann)
     assert await shop.store.runs_of("q") == []
     assert (await shop.store.event("q")) is not None  # it is another one's
+
+
+def delivery(id: str, **more: Any) -> RecordWrite:
+    fields = {"target": "crm", "queue": "crm/0", "at": 5, "source": "shop", "event": "e", "flow": "f", "node": "n"}
+    message = HttpMessage(method="PUT", path="/people")
+    return RecordWrite(DELIVERIES, StoredDelivery(id=id, message=message, due=5, **{**fields, **more}), 0)
+
+
+def waiting(id: str, **more: Any) -> RecordWrite:
+    fields = {"flow": "f", "flow_version": "1", "at": 5, "source": "shop", "event": "e", **more}
+    return RecordWrite(WAITS, WaitingRun(id=id, **fields), 0)
+
+
+async def test_deliveries_and_waits_that_contain_its_data_go_and_those_of_others_stay(shop: Collector) -> None:
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    bo = (await shop.track(login("bo's", "bo@x.org")))["profile"]["id"]
+    heard = Arrival(id="w1.1.a", at=5, source="shop", profile=ann, event="e")
+    changes = (
+        delivery("d1", profile=ann),
+        delivery("d2", profile=bo, other_profiles=(ann,)),
+        delivery("d3", profile=bo),
+        delivery("d4", session="phone"),
+        delivery("d5", session="bo's"),
+        waiting("w1.1", profile=ann),
+        waiting("w2.1", profile=bo, other_profiles=(ann,)),
+        waiting("w3.1", profile=bo),
+        RecordWrite(ARRIVALS, heard, 0),
+    )
+    await shop.store.commit(Unit(changes=changes))
+    done = await forgotten(shop, ann)
+    assert [done.erased[kind] for kind in ("deliveries", "waits", "arrivals")] == [3, 2, 1]
+    left = [write.id for write in changes if await shop.store.record(write.kind, write.id) is not None]
+    assert left == ["d3", "d5", "w3.1"]
+
+
+async def test_the_report_says_which_targets_have_received_its_messages(shop: Collector) -> None:
+    ann = (await shop.track(login("phone", "ann@x.org")))["profile"]["id"]
+    bo = (await shop.track(login("bo's", "bo@x.org")))["profile"]["id"]
+    sent: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("crm", {"state": "sent", "profile": ann}),
+        ("crm", {"state": "dead", "profile": ann, "attempts": 2}),
+        ("crm", {"state": "waiting", "profile": ann}),
+        ("mail", {"state": "sent", "session": "phone"}),
+        ("mail", {"state": "sent", "profile": bo}),
+        ("slack", {"state": "dropped", "profile": ann}),
+    )
+    changes = [delivery(f"d{n}", target=target, **more) for n, (target, more) in enumerate(sent)]
+    await shop.store.commit(Unit(changes=tuple(changes)))
+    reports: list[Forgetting] = []
+    one = forgetter(shop)
+    done = await one.finish(await one.begin(ann, "the forgetting"), reports.append)
+    assert len(reports) > 2
+    assert done.received == {"crm": 2, "mail": 1}
+    assert serialize_forgetting(done)["received"] == {"crm": 2, "mail": 1}
 
 
 async def test_a_profile_less_event_that_was_attached_goes_with_its_profile(shop: Collector) -> None:
