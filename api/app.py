@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -26,6 +27,7 @@ from api.read_guard import ReadGuard
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
 from api.sending import BackgroundSending, SendingRules
+from api.timers import BackgroundTimers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
@@ -85,6 +87,8 @@ def create_app(
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
     forgettings, sending = Forgettings(pipeline), BackgroundSending(pipeline, rules)
+    held_up = partial(_has_entries, spool) if spool is not None else _never
+    timers = BackgroundTimers(pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=held_up)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -97,12 +101,21 @@ def create_app(
                 upkeep(pipeline, forgettings) if keeps_up else nullcontext(),
                 lookup_upkeep(lookups, pipeline),
                 background_drain(spooling),
+                timers.running(),
             ):
                 yield
 
     routes = _routes(tracker, forgettings, sending, ReadGuard(admin_key), broken)
     routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
+
+
+def _has_entries(spool: Spool) -> bool:
+    return spool.entries > 0
+
+
+def _never() -> bool:
+    return False
 
 
 def _routes(

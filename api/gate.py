@@ -124,6 +124,10 @@ class Gate:
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
+    def is_busy(self) -> bool:
+        """Return whether requests are being processed, or wait for that."""
+        return self._running > 0 or bool(self._small.waiting or self._large.waiting)
+
     def enter(self, client: Client) -> None:
         """Start a client's complete request, or have it wait until there is room."""
         size = client.size

@@ -1,39 +1,28 @@
-"""Re-evaluating profiles while the server runs: those that are due, and all when the segments have changed."""
+"""Re-evaluating all profiles while the server runs, when the segments have changed."""
 
 import structlog
 
 from engine.tracking.operations.reevaluation import Progress, Reevaluation, progress_of
 from engine.tracking.pipeline.pipeline import Pipeline
 
-SECONDS = 1  # between two checks: how late a time-based segment change may be noticed
-SHARE = 0.25  # of that time is spent at most, for either kind
-MAX_DUE = 500  # profiles each time
-MAX_RENEWED = 2_000
-UNTIMED_EVERY = 30  # checks, where no segment depends on time: then a profile is hardly ever due
+SECONDS = 1  # between two turns
+SHARE = 0.25  # of that time is spent at most
+MAX_RENEWED = 2_000  # profiles in a turn
 LOG_EVERY = 10  # turns of re-evaluating all profiles, between two lines in the log
 
 log = structlog.get_logger("headrace.segments")
 
 
 class SegmentRefresh:
-    """The work itself, each by one call that takes a limited time. Raises `Unavailable`."""
+    """The work itself, by calls that each take a limited time. Raises `Unavailable`."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._again = Reevaluation(pipeline)
-        self._turn = 0
-        self._found_due = False  # by the turn before: an upgrade leaves many that are to be set apart
         self._logged: Progress | None = None
         self._turns_unlogged = 0
         self._started = False
         self._first: str | None = None  # the version of the segments with which a new store starts
-
-    async def due(self) -> None:
-        """Re-evaluate profiles whose segments time may have changed."""
-        self._turn += 1
-        timed = self._pipeline.project.segment_rules.timed
-        if timed or self._found_due or self._turn % UNTIMED_EVERY == 1:
-            self._found_due = await self._again.due(SECONDS * SHARE, MAX_DUE) > 0
 
     async def renew(self) -> None:
         """Continue to re-evaluate all profiles, when the segments have changed."""

@@ -80,9 +80,6 @@ def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContext
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     schedule.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
-    schedule.every(
-        "looking at profiles that are due", segment_refresh.SECONDS, again.due, first=segment_refresh.SECONDS
-    )
     # At once: a new store stores the version of its segments before its first event.
     schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=0)
     if isinstance(pipeline.store, Sweepable):

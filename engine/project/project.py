@@ -64,5 +64,10 @@ class Project(Struct, frozen=True, kw_only=True):
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # declared ones, by the types of events
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
+    @property
+    def waits(self) -> bool:
+        """Whether runs of a flow may wait."""
+        return any(flow.while_waiting is not None for flow in self.flows)
+
     def __post_init__(self) -> None:
         force_setattr(self, "segment_rules", SegmentRules(self.segments.values(), self.settings.timezone))

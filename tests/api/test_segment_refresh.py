@@ -9,15 +9,12 @@ from structlog.testing import capture_logs
 from api import segment_refresh, upkeep
 from api.forgetting import Forgettings
 from api.segment_refresh import SegmentRefresh
-from engine.ports.records import Unit
 from engine.tracking.operations.reevaluation import progress_of
 from storage.memory import MemoryStore
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.operations.test_reevaluation import LAPSED, swap
 from tests.engine.tracking.pipeline.test_segment_events import SET, revenue
 from tests.projects import project
-
-DAY = 86_400_000
 
 
 async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
@@ -27,44 +24,6 @@ async def shop(count: int, **segments: Any) -> tuple[Collector, MemoryStore]:
     for i in range(count):
         await collector.track(revenue(i, session=f"s-{i}"))
     return collector, store
-
-
-async def test_due_profiles_are_re_evaluated() -> None:
-    collector, store = await shop(3, **LAPSED)
-    work = SegmentRefresh(collector.pipeline)
-    collector.clock.advance(31 * DAY)
-    assert len(await store.due(collector.clock.now(), 10)) == 3
-    await work.due()
-    assert await store.due(collector.clock.now(), 10) == []
-
-
-async def test_without_segments_by_time_due_profiles_are_searched_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    collector, store = await shop(1, rich="profile.traits.revenue > 5")
-    whom = store.due
-
-    async def due(before: int, limit: int) -> list[str]:
-        asked.append(before)
-        return await whom(before, limit)
-
-    monkeypatch.setattr(store, "due", due)
-    work = SegmentRefresh(collector.pipeline)
-    for _ in range(2 * segment_refresh.UNTIMED_EVERY):
-        await work.due()
-    assert len(asked) == 2
-
-
-async def test_without_segments_by_time_profiles_that_are_due_are_all_re_evaluated_turn_by_turn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(segment_refresh, "MAX_DUE", 1)
-    collector, store = await shop(3, **LAPSED)
-    swap(collector, project(SET))
-    collector.clock.advance(31 * DAY)
-    work = SegmentRefresh(collector.pipeline)
-    for left in (2, 1, 0):
-        await work.due()
-        assert len(await store.due(collector.clock.now(), 10)) == left
 
 
 async def test_the_log_reports_the_progress_of_the_re_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,16 +72,11 @@ async def test_a_restarted_server_logs_no_progress_again() -> None:
 
 
 class Watched(MemoryStore):
-    """A store that tells when a profile is written without an event, and when a note is kept."""
+    """A store that tells when a note is kept."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looked, self.renewed = asyncio.Event(), asyncio.Event()
-
-    async def commit(self, unit: Unit) -> None:
-        await super().commit(unit)
-        if not unit.events:
-            self.looked.set()
+        self.renewed = asyncio.Event()
 
     async def keep_note(self, name: str, doc: bytes) -> None:
         await super().keep_note(name, doc)
@@ -134,8 +88,6 @@ async def test_a_running_server_does_this_periodically(monkeypatch: pytest.Monke
     store = Watched()
     collector = Collector(project(SET, segments=LAPSED), store)
     await collector.track(revenue(1))
-    collector.clock.advance(31 * DAY)
     async with upkeep.upkeep(collector.pipeline, Forgettings(collector.pipeline)):
-        await store.looked.wait()
         await store.renewed.wait()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -23,7 +23,6 @@ from engine.profile.document import EarlierLink, Link, Part, Profile
 from engine.profile.grouping import Regrouped
 from engine.profile.linking import Pool, groups, is_one_group, new_link, proven_sender
 from engine.project.source import Source
-from engine.tracking.operations.reevaluation import Reevaluation
 from storage.encoding import decode_profile
 from storage.identity_upgrade import IdentityChanges, new_key, with_proofs
 from storage.sqlite.layout import Layouts
@@ -32,6 +31,7 @@ from storage.sqlite.schema import prepare
 from storage.sqlite.store import SqliteStore
 from tests import projects
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.woken import timers
 from tests.storage.upgrade.fixture import kept
 from tests.storage.upgrade.linked import FILE, OldKey, expected_groups
 
@@ -252,7 +252,7 @@ async def test_a_server_sets_profiles_apart_when_it_evaluates_their_segments(upg
     await served.start()
     reports = list[Regrouped]()
     served.report_apart = reports.append
-    assert await Reevaluation(served).due(60, 10_000) >= len(apart) > 0
+    assert await timers(served).turn(60, 10_000) >= len(apart) > 0
     assert sorted(each.profiles[0].id for each in reports) == sorted(apart)
     assert [id for id, each in stored(path).items() if not is_one_group(each)] == []
     assert await upgraded.due(served.clock.now(), 1) == []

@@ -1,8 +1,8 @@
 """Re-evaluation: the segments of profiles are evaluated again without an event.
 
-Of those that are due, since time alone may have changed their segments; and once of all, when the segments of the
-project have changed. Each profile is a unit of its own, which takes its turn among those of events. Both kinds continue
-where they ended, and do a limited amount of work at a time, so that serving goes on meanwhile.
+Of one that is due, since time alone may have changed its segments; and once of all, when the segments of the project
+have changed. Each profile is a unit of its own, which takes its turn among those of events. The work on all profiles
+continues where it ended, and does a limited amount at a time, so that serving goes on meanwhile.
 """
 
 import asyncio
@@ -66,19 +66,6 @@ class Reevaluation:
         self._pipeline = pipeline
         self._store = pipeline.store
         self._known: Progress | None = None  # what this process has written last
-
-    async def due(self, seconds: float, most: int) -> int:
-        """Re-evaluate profiles that are due, at most `most`, for about so many seconds. Returns how many."""
-        clock, done = self._pipeline.clock, set[str]()
-        end = clock.ticks() + seconds
-        while len(done) < most and (not done or clock.ticks() < end):
-            ids = await self._store.due(clock.now(), len(done) + min(BATCH, most - len(done)))
-            fresh = [id for id in ids if id not in done]  # the others may still be found for a moment
-            if not fresh:
-                break
-            await self._reevaluate_all(fresh)
-            done.update(fresh)
-        return len(done)
 
     async def renew(self, seconds: float, most: int) -> Progress:
         """Continue with all profiles, if the segments have changed since they were re-evaluated."""

@@ -23,6 +23,7 @@ from storage.memory import MemoryStore
 from storage.sqlite.store import SqliteStore
 from tests.engine.profile.histories import examples
 from tests.engine.tracking.collector import Collector
+from tests.engine.tracking.woken import timers
 from tests.projects import payload, project
 from tests.storage.elasticsearch_requests import dropped
 
@@ -125,7 +126,7 @@ class EventStream:
     async def remind(self) -> None:
         """Evaluate all profiles that are due."""
         store = self.collector.store
-        await Reevaluation(self.collector.pipeline).due(1, 1000)
+        await timers(self.collector.pipeline).turn(1, 1000)
         assert await store.due(self.collector.clock.now(), 10) == []
 
     async def profiles(self) -> list[Profile]:

@@ -13,6 +13,7 @@ from engine.tracking.operations.reevaluation import BATCH, Reevaluation, progres
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.conftest import Opener
 from tests.engine.tracking.pipeline.test_segment_events import HISTORY, SET, history, revenue
+from tests.engine.tracking.woken import timers
 from tests.projects import SHOP, payload, project
 
 DAY = 86_400_000
@@ -45,21 +46,21 @@ async def test_those_that_are_due_are_looked_at_and_no_others(store: Store) -> N
     early = await visitors(collector, 3)
     collector.clock.advance(DAY)
     late = (await collector.track(revenue(9, session="late")))["profile"]["id"]
-    assert await again(collector).due(1, 100) == 0
+    assert await timers(collector.pipeline).turn(1, 100) == 0
     collector.clock.advance(29 * DAY + 1)
     before = await versions(store, [late])
-    assert await again(collector).due(1, 100) == 3
+    assert await timers(collector.pipeline).turn(1, 100) == 3
     for id in early:
         assert (await collector.profile(id))["segments"] == ["lapsed"]
         assert await history(collector, id) == ["entered lapsed"]
-    assert (await versions(store, [late]), await again(collector).due(1, 100)) == (before, 0)
+    assert (await versions(store, [late]), await timers(collector.pipeline).turn(1, 100)) == (before, 0)
 
 
 async def test_a_profile_is_looked_at_where_sources_have_schemas(store: Store) -> None:
     collector = Collector(project(SET, segments=LAPSED, sources=(structs.replace(SHOP, schema="learn"),)), store)
     (id,) = await visitors(collector, 1)
     collector.clock.advance(31 * DAY)
-    assert await again(collector).due(1, 100) == 1
+    assert await timers(collector.pipeline).turn(1, 100) == 1
     assert (await collector.profile(id))["segments"] == ["lapsed"]
 
 
@@ -69,11 +70,11 @@ async def test_a_profile_that_has_come_back_meanwhile_is_due_later(store: Store)
     collector.clock.advance(20 * DAY)
     await collector.track(revenue(0, session="s-0"))
     collector.clock.advance(11 * DAY)
-    assert await again(collector).due(1, 100) == 1  # as it was due when it was first seen
+    assert await timers(collector.pipeline).turn(1, 100) == 1  # as it was due when it was first seen
     assert (await collector.profile(id))["segments"] == []
-    assert await again(collector).due(1, 100) == 0
+    assert await timers(collector.pipeline).turn(1, 100) == 0
     collector.clock.advance(20 * DAY)
-    assert await again(collector).due(1, 100) == 1
+    assert await timers(collector.pipeline).turn(1, 100) == 1
     assert (await collector.profile(id))["segments"] == ["lapsed"]
 
 
@@ -81,7 +82,7 @@ async def test_only_so_many_are_looked_at_at_once(store: Store) -> None:
     collector = Collector(project(SET, segments=LAPSED), store)
     await visitors(collector, 5)
     collector.clock.advance(31 * DAY)
-    looked = [await again(collector).due(1, 2) for _ in range(4)]
+    looked = [await timers(collector.pipeline).turn(1, 2) for _ in range(4)]
     assert looked == [2, 2, 1, 0]
 
 
@@ -95,7 +96,7 @@ async def test_a_merged_profile_is_re_evaluated_once_and_its_tombstones_never(st
     for session in ("one", "two"):
         answer = await collector.track(payload("login", session=session))
     collector.clock.advance(31 * DAY)
-    assert await again(collector).due(1, 100) == 1
+    assert await timers(collector.pipeline).turn(1, 100) == 1
     assert await history(collector, answer["profile"]["id"]) == ["entered lapsed"]
 
 
@@ -104,7 +105,7 @@ async def test_two_servers_over_one_store_run_each_segment_event_once(opened: Op
     (id,) = await visitors(collectors[0], 1)
     for collector in collectors:
         collector.clock.advance(31 * DAY)
-        await again(collector).due(1, 100)
+        await timers(collector.pipeline).turn(1, 100)
     assert await history(collectors[1], id) == ["entered lapsed"]
 
 
@@ -114,9 +115,9 @@ async def test_a_due_profile_that_another_server_has_changed_is_read_from_the_st
     (id,) = await visitors(ours, 1)  # our server has this version, which is never due, in its cache
     await theirs.track(revenue(200, session="s-0"))
     ours.clock.advance(5000)
-    assert await again(ours).due(1, 100) == 1
+    assert await timers(ours.pipeline).turn(1, 100) == 1
     assert (await ours.profile(id))["segments"] == ["steady"]
-    assert await again(ours).due(1, 100) == 0
+    assert await timers(ours.pipeline).turn(1, 100) == 0
 
 
 async def test_re_evaluation_caches_the_profile_that_it_has_read(opened: Opener) -> None:
@@ -213,5 +214,5 @@ async def test_a_window_that_is_new_begins_when_it_is_first_looked_at(store: Sto
     await again(collector).renew(1, 1000)
     assert (await collector.profile(id))["segments"] == ([] if window == "for_ms" else ["s"])
     collector.clock.advance(5000)
-    assert await again(collector).due(1, 100) == (window == "for_ms")
+    assert await timers(collector.pipeline).turn(1, 100) == (window == "for_ms")
     assert (await collector.profile(id))["segments"] == ["s"]
