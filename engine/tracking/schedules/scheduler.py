@@ -1,0 +1,309 @@
+"""The scheduler: fires the flows with a schedule when they are due, each due time once among all processes.
+
+Each such flow has a task: one document, which holds when it is due next, what its runs keep, and the log of its
+firings. The steps of a firing:
+
+    look       once a second: the tasks whose `next` has come, by one indexed query
+    decide     which due time is fired, for how many others it stands, or that they are skipped (`passed_times`)
+    claim      the task, by compare-and-set on its document; the claim is renewed every 5 s
+    run        the flow, with an event `schedule-fired`
+    commit     all that the run did and the task, with its next due time and its state, as one unit over the version of
+               the claim
+
+For a segment the run is one unit for each member, page by page, and the task keeps the place (`fan_out`).
+
+Invariants
+----------
+* A due time is done by one commit, of one process: another one that fires it too fails at the version of the task.
+* `next` only moves forward; a firing is never for a due time before one that was done.
+* No task is fired twice at a time: while it is claimed others look on. What comes due meanwhile is missed.
+* A process fires only the schedule that is stored with the task; a start stores its own. So in a rolling change the
+  process that started last decides.
+
+Failures
+--------
+* The process dies, or is stopped for long: its claim does not change for 15 s on another process's clock, which takes
+  it over, for the same due time. Nothing of the first attempt is stored but pages of a segment. Look-ups are repeated.
+* The store is away, or the outcome of the commit is unknown: the task's document tells; if it is still claimed by this
+  process, the firing is begun again.
+* The run fails: that is an outcome as any other. The log says why, the state stays as it was, the next due time comes.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from engine.flow.plan import Flow
+from engine.flow.schedule import Schedule, spec_of
+from engine.ports.due_times import DueTimes
+from engine.ports.kinds import TASKS
+from engine.ports.store import Conflict, Unavailable
+from engine.ports.task import FiringRecord, Task
+from engine.project.project import Project
+from engine.tracking.intake.payload import Options
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.schedules.claim import TAKEOVER_SECONDS, Claim, TakenOver, write_task
+from engine.tracking.schedules.fan_out import FanOut, Paused
+from engine.tracking.schedules.flow_firing import FlowFiring
+from engine.tracking.schedules.passed_times import INDEXED_MS, After, Decision, decide, missed_before
+from engine.tracking.schedules.task_changes import gone, new_task, paused, rescheduled, resumed, skipped
+
+AT_ONCE: Final = 16  # firings of one process
+EVERY_TASK: Final = 253_402_300_799_000  # ms: the end of the year 9999, by which every task is due
+MAX_TASKS: Final = 10_000
+REST_SECONDS: Final = 60  # after a bug
+PLAIN: Final = Options()
+
+FiringCoroutine = Coroutine[None, None, FiringRecord | None]
+FiringTask = asyncio.Task[FiringRecord | None]
+
+
+class Busy(Exception):
+    """The task is being fired."""
+
+
+class NoTask(Exception):
+    """No flow with a schedule has this name."""
+
+
+class Scheduler:
+    """The scheduler of one process. `holder` is drawn at its start; `sole` says that the store has no other process."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        due_times: DueTimes,
+        holder: str,
+        *,
+        sole: bool = False,
+        options: Options = PLAIN,
+        report_bug: Callable[[str, BaseException], None] = lambda name, bug: None,
+    ) -> None:
+        self._pipeline, self._store = pipeline, pipeline.store
+        self._due_times = due_times
+        self._holder = holder
+        self._sole = sole
+        self._options = options
+        self._report_bug = report_bug
+        self._stored_for: Project | None = None  # the project whose tasks are stored
+        self._running: dict[str, FiringTask] = {}
+        self._observed: dict[str, tuple[int, float]] = {}  # by task: the version of a foreign claim, since which tick
+        self._resting: dict[str, float] = {}  # by task: until which tick it is left alone, after a bug
+        self._closing = False
+
+    # ---- tasks ------------------------------------------------------------------------------------------------------
+
+    @property
+    def flows(self) -> dict[str, Flow]:
+        """The flows with a schedule, by name."""
+        return {flow.name: flow for flow in self._pipeline.project.flows if flow.trigger.schedule is not None}
+
+    async def store_tasks(self) -> None:
+        """Store the schedules of this process's project: of new flows, of changed ones, and of those that are gone.
+
+        Raises `Unavailable`.
+        """
+        project, flows = self._pipeline.project, self.flows
+        for flow in flows.values():
+            while not await self._stored(flow):
+                pass
+        for task in await self._store.due_records(TASKS, EVERY_TASK, MAX_TASKS):
+            if task.id not in flows:
+                await self._change(task.id, gone)
+        self._stored_for = project
+
+    async def tasks(self) -> list[tuple[Flow, Task | None]]:
+        """Return the flows with a schedule, by name, and their tasks as they are stored. Raises `Unavailable`."""
+        return [(flow, await self._store.record(TASKS, name)) for name, flow in sorted(self.flows.items())]
+
+    async def task(self, name: str) -> Task:
+        """Return a task as it is stored. Raises `NoTask` and `Unavailable`."""
+        if name not in self.flows:
+            raise NoTask(name)
+        task = await self._store.record(TASKS, name)
+        if task is None:
+            await self.store_tasks()
+            task = await self._store.record(TASKS, name)
+        if task is None:
+            raise NoTask(name)
+        return task
+
+    async def pause(self, name: str) -> Task:
+        """Pause a task. Raises `NoTask` and `Unavailable`."""
+        await self.task(name)
+        return await self._change(name, lambda task: task if task.paused else paused(task))
+
+    async def resume(self, name: str) -> Task:
+        """Resume a task: it goes on with the first due time after now. Raises `NoTask` and `Unavailable`."""
+        await self.task(name)
+        next = self._after(self.flows[name])(self._pipeline.clock.now())
+        return await self._change(name, lambda task: resumed(task, next) if task.paused else task)
+
+    async def run_now(self, name: str) -> FiringTask:
+        """Begin to fire a task now, whenever it is due. Raises `NoTask`, `Busy` and `Unavailable`."""
+        task = await self.task(name)
+        if name in self._running or not self._is_free(task):
+            raise Busy(name)
+        now = self._pipeline.clock.now()
+        since = now - INDEXED_MS if _schedule(self.flows[name]).segment else now
+        due = task.firing.due if task.firing is not None else max(since, (task.last or 0) + 1)
+        claim = await Claim.take(self._store, task, self._holder, due)
+        if claim is None:
+            raise Busy(name)
+        return self._begin(name, self._fire_claimed(self.flows[name], claim, 0))
+
+    # ---- firing -----------------------------------------------------------------------------------------------------
+
+    async def turn(self) -> int:
+        """Begin to fire what is due now. Returns how many firings have begun. Raises `Unavailable`."""
+        if self._stored_for is not self._pipeline.project:
+            await self.store_tasks()
+        begun, flows = 0, self.flows
+        if not flows:
+            return 0
+        for task in await self._store.due_records(TASKS, self._pipeline.clock.now(), MAX_TASKS):
+            flow = flows.get(task.id)
+            if flow is None or task.id in self._running or len(self._running) >= AT_ONCE or self._closing:
+                continue
+            if self._pipeline.clock.ticks() < self._resting.get(task.id, float("-inf")):
+                continue
+            if self._decision(flow, task) is not None:
+                self._begin(task.id, self._fire(flow))
+                begun += 1
+        return begun
+
+    async def settled(self) -> None:
+        """Wait for the end of all firings that this process has begun."""
+        while self._running:
+            await asyncio.wait(self._running.values())
+
+    async def close(self) -> None:
+        """Begin no more firings, and end those under way: other processes go on with them at once."""
+        self._closing = True
+        for task in self._running.values():
+            task.cancel()
+        await self.settled()
+
+    async def _fire(self, flow: Flow) -> FiringRecord | None:
+        """Fire a flow, or skip due times, if its task still wants it. Raises `Unavailable`."""
+        task = await self._store.record(TASKS, flow.name)
+        decision = self._decision(flow, task) if task is not None else None
+        if task is None or decision is None or not self._is_free(task):
+            return None
+        if decision.due is None:
+            await self._skip(task, decision)
+            return None
+        claim = await Claim.take(self._store, task, self._holder, decision.due)
+        return await self._fire_claimed(flow, claim, decision.missed) if claim is not None else None
+
+    async def _fire_claimed(self, flow: Flow, claim: Claim, missed: int) -> FiringRecord | None:
+        schedule, next = _schedule(flow), self._after(flow)(claim.due)
+        firing: FlowFiring | FanOut
+        if schedule.segment:
+            firing = FanOut(self._pipeline, flow, claim, missed, next, self._options)
+        else:
+            firing = FlowFiring(self._pipeline, flow, claim, missed, next, self._options)
+        try:
+            return await firing.fire()
+        except (TakenOver, Paused):
+            return None
+        except asyncio.CancelledError:
+            await self._leave(claim)
+            raise
+
+    async def _leave(self, claim: Claim) -> None:
+        try:
+            await claim.leave()
+        except TakenOver:
+            pass
+        except Unavailable as unavailable:  # then others wait until the claim has not changed for long enough
+            self._pipeline.report(unavailable)
+
+    def _decision(self, flow: Flow, task: Task) -> Decision | None:
+        """Return what to do about a task as it is stored; None if nothing is to do, or another schedule is stored."""
+        project = self._pipeline.project
+        if task.next is None or task.spec != spec_of(_schedule(flow), project.settings.timezone):
+            return None
+        now, after = self._pipeline.clock.now(), self._after(flow)
+        if task.firing is not None and (task.next <= now):
+            due = task.firing.due
+            return Decision(due, missed_before(due, task.next, after), after(due))
+        return decide(_schedule(flow), task.id, task.next, now, after)
+
+    def _is_free(self, task: Task) -> bool:
+        """Return whether a task is not claimed, or its claim is this process's or has not changed for long enough."""
+        firing = task.firing
+        if firing is None or not firing.by or firing.by == self._holder or self._sole:
+            self._observed.pop(task.id, None)
+            return True
+        ticks = self._pipeline.clock.ticks()
+        version, since = self._observed.get(task.id, (0, ticks))
+        if version != task.version:
+            self._observed[task.id] = task.version, ticks
+            return False
+        return ticks - since >= TAKEOVER_SECONDS
+
+    async def _skip(self, task: Task, decision: Decision) -> None:
+        now = self._pipeline.clock.now()
+        assert task.next is not None  # noqa: S101  # else there was no decision
+        reason = f"{decision.missed} due times were more than five minutes late"
+        record = FiringRecord(task.next, now, now, "skipped", reason, decision.missed)
+        try:
+            await write_task(self._store, skipped(task, record, decision.next), task.version)
+        except Conflict:  # another process did it, or fires
+            return
+
+    def _begin(self, name: str, firing: FiringCoroutine) -> FiringTask:
+        task = asyncio.create_task(firing)
+        self._running[name] = task
+        task.add_done_callback(lambda done: self._over(name, done))
+        return task
+
+    def _over(self, name: str, task: FiringTask) -> None:
+        """Report why a firing ended without a result; its task is looked at again at the next turn."""
+        del self._running[name]
+        failure = task.exception() if not task.cancelled() else None
+        if isinstance(failure, Unavailable):
+            self._pipeline.report(failure)
+        elif failure is not None:
+            self._resting[name] = self._pipeline.clock.ticks() + REST_SECONDS
+            self._report_bug(name, failure)
+
+    # ---- parts ------------------------------------------------------------------------------------------------------
+
+    def _after(self, flow: Flow) -> After:
+        schedule, zone = _schedule(flow), self._pipeline.project.settings.timezone
+        return lambda time: self._due_times.after(schedule, time, zone)
+
+    async def _stored(self, flow: Flow) -> bool:
+        """Store the schedule of a flow, if another one is stored. Returns False if another process was faster."""
+        now = self._pipeline.clock.now()
+        spec, next = spec_of(_schedule(flow), self._pipeline.project.settings.timezone), self._after(flow)(now)
+        task = await self._store.record(TASKS, flow.name)
+        if task is not None and task.spec == spec and (task.paused or task.next is not None):
+            return True
+        changed = new_task(flow.name, spec, now, next) if task is None else rescheduled(task, spec, now, next)
+        try:
+            await write_task(self._store, changed, task.version if task is not None else 0)
+        except Conflict:
+            return False
+        return True
+
+    async def _change(self, name: str, change: Callable[[Task], Task]) -> Task:
+        while True:
+            task = await self._store.record(TASKS, name)
+            if task is None:
+                raise NoTask(name)
+            changed = change(task)
+            if changed is task:
+                return task
+            try:
+                await write_task(self._store, changed, task.version)
+            except Conflict:
+                continue
+            return changed
+
+
+def _schedule(flow: Flow) -> Schedule:
+    assert flow.trigger.schedule is not None  # noqa: S101  # the caller has checked it
+    return flow.trigger.schedule
