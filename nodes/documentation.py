@@ -9,6 +9,7 @@ from msgspec import inspect as shape
 
 from engine.flow.field_types import map_value_notes
 from engine.flow.node import (
+    Body,
     ConsentNames,
     Counters,
     Escaped,
@@ -81,7 +82,7 @@ def _fields(node: type[Node]) -> Iterator[tuple[str, ...]]:
     for field in msgspec.structs.fields(node):
         own = field_notes(node)[field.name]
         text = next(note.description for note in reversed(own) if isinstance(note, msgspec.Meta) and note.description)
-        name = f"`{field.name}`" + (" (the whole value)" if _has(own, Sole) else "")
+        name = f"`{field.encode_name}`" + (" (the whole value)" if _has(own, Sole) else "")
         yield name, _value(types[field.name], (*own, *map_value_notes(field.type))), _default(field), text
 
 
@@ -93,7 +94,7 @@ def _ports(ports: Iterable[Port]) -> Iterator[tuple[str, ...]]:
 
 def _value(kind: shape.Type, notes: tuple[Any, ...]) -> str:
     """The cell `value` of a field: its type in words, as its notes refine it."""
-    words = _words(kind)
+    words = "map of nodes" if _has(notes, Body) else _words(kind)
     if _has(notes, IsCondition):
         words = words.replace("true or false", "condition")
     if _has(notes, IsDuration):

@@ -10,17 +10,20 @@ after it; the other H3xx are of the graph (`graph.py`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from engine.flow.body import BodyReader
 from engine.flow.condition import placed_reads
 from engine.flow.consents import NO_CONSENTS, read_consents
 from engine.flow.declared_fields import Types, declared_for, similar_fields
-from engine.flow.edges import check_targets, edge_targets, is_edge_problem, read_edges, read_starts
+from engine.flow.edges import read_starts
 from engine.flow.flow_shape import FLOW_KEYS, other_tool, reshape_flow, slug_of
 from engine.flow.graph import check_graph
 from engine.flow.names import ProjectNames
-from engine.flow.node_draft import NodeDraft, NodeDraftReader
+from engine.flow.node_draft import NodeDraft
+from engine.flow.node_map import NodeMapReader, Surroundings, independent
 from engine.flow.plan import Flow, ProfilePolicy, WhileWaiting
 from engine.flow.planning import planned, wire
 from engine.flow.problem_list import ProblemList
@@ -36,8 +39,6 @@ from engine.problem import KeyPath, Problem
 from engine.validation_message import format_value
 
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-MAX_NODES = 200
-_ORDER_CODES = frozenset({"H302", "H304", "H305", "H306", "H307", "H310"})  # they depend on every edge of the graph
 
 
 def compile_flow(
@@ -91,55 +92,38 @@ class _FlowReader:
             consents = read_consents(document["consents"], ("consents",), self.names, self.problems)
         if reshaped.partial:
             return None
-        drafts, unread = self.drafts(document, frozenset(reshaped.unread))
+        nodes = document.get("nodes")
+        bodies = BodyReader(self.names, self.registry, self.problems)
+        scheduled = trigger.schedule is not None and policy == "none"
+        place = Surroundings(policy=policy, scheduled=scheduled)
+        reader = NodeMapReader(self.names, self.registry, self.problems, place, bodies)
+        drafts, unread = reader.read(nodes, "a flow", frozenset(reshaped.unread), absent="nodes" not in document)
         if not drafts:
             return None
+        self.problems += useless_parts(drafts, self.types)
         while_waiting = self.while_waiting(document, drafts)
         starts = read_starts(document.get("start"), drafts, unread, self.problems)
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
-        scheduled = trigger.schedule is not None and policy == "none"
-        wiring = wire(drafts, starts, policy, trigger_reads, scheduled)
+        wiring = wire(drafts, starts, policy, trigger_reads, scheduled=scheduled)
         self.problems += schedule_uses(wiring, trigger.schedule)
         graph_problems = check_graph(wiring)
         self.problems += similar_fields(fields, wiring, trigger)
-        leading = {id for id, node in document["nodes"].items() if unread.intersection(edge_targets(node))}
-        leading |= {str(p.path[1]) for p in self.problems if _may_be_edge(p, document["nodes"], drafts)}
-        self.problems += self.independent(graph_problems, unread, leading)
+        self.problems += independent(graph_problems, self.problems, document["nodes"], drafts, unread, ("nodes",))
         if unread or any(p.code == "H301" for p in graph_problems):
             return None
-        if any(d.config.template is None for d in drafts.values()):
+        if not all(draft.is_complete for draft in drafts.values()):
             return None
-        return Flow(
-            name=name,
-            version=version,
-            trigger=trigger,
+        head = Flow(name, version, trigger, (), ())
+        return replace(
+            head,
             profile=policy,
             consents=consents.names,
             description=str(document.get("description", "")),
             keep=self.keep(document.get("keep")),
             text=text,
             while_waiting=while_waiting,
-            **planned(wiring, drafts, self.lines),
+            **planned(wiring, drafts, head, self.lines),
         )
-
-    def independent(
-        self, graph_problems: Iterable[Problem], unread: frozenset[str], leading: set[str]
-    ) -> list[Problem]:
-        """The problems of the graph that are no consequence of a missing edge or of a node that could not be read.
-
-        `leading` has the ids of the nodes with edges to those that could not be read, or under an unknown key.
-        """
-        edges = [problem for problem in self.problems if is_edge_problem(problem)]
-        if not edges and not unread and not leading:
-            return list(graph_problems)
-        without_edge = {*leading, *(problem.path[1] for problem in edges)}
-        return [
-            problem
-            for problem in graph_problems
-            if problem.code not in _ORDER_CODES
-            and not (problem.code == "H303" and problem.path[1] in without_edge)
-            and not (problem.code == "H117" and unread)
-        ]
 
     def name(self, document: Mapping[str, Any]) -> str:
         name = document.get("flow")
@@ -199,42 +183,7 @@ class _FlowReader:
             return None
         return float(share)
 
-    def drafts(
-        self, document: Mapping[str, Any], unreadable: frozenset[str]
-    ) -> tuple[dict[str, NodeDraft], frozenset[str]]:
-        """The drafts by id, and the ids of the nodes that cannot be read."""
-        raw = document.get("nodes")
-        raw = {str(id): node for id, node in raw.items()} if isinstance(raw, Mapping) else raw
-        if not isinstance(raw, Mapping) or not raw:
-            at: KeyPath = ("nodes",) if "nodes" in document else ()
-            self.problems.add("H102", "a flow needs `nodes`, a map from node id to node", at, on="key", help=_NODES)
-            return {}, frozenset()
-        if len(raw) > MAX_NODES:
-            message = f"a flow has at most {MAX_NODES} nodes; this one has {len(raw)}"
-            self.problems.add("H103", message, ("nodes",), on="key")
-            return {}, frozenset()
-        reader = NodeDraftReader(self.names, self.registry, self.problems)
-        all_drafts = [reader.read(id, node) for id, node in raw.items() if id not in unreadable]
-        drafts = {draft.id: draft for draft in all_drafts if draft is not None}
-        self.problems += useless_parts(drafts, self.types)
-        unread = frozenset(raw) - drafts.keys()
-        for id, draft in drafts.items():
-            read_edges(draft, raw[id].get("next"), drafts, unread, self.problems)
-        for id in sorted(unread):
-            check_targets(id, raw[id], drafts, unread, self.problems)
-        return drafts, unread
-
-
-def _may_be_edge(problem: Problem, nodes: Mapping[str, Any], drafts: Mapping[str, NodeDraft]) -> bool:
-    """Whether a problem is about an unknown key of a node that leads to other nodes, as an edge of another tool."""
-    if problem.code != "H101" or len(problem.path) != 3 or problem.path[0] != "nodes":
-        return False
-    node = nodes.get(str(problem.path[1]))
-    value = node.get(problem.path[2]) if isinstance(node, Mapping) else None
-    return any(target in drafts for target in edge_targets({"next": value}))
-
 
 _WHILE_WAITING = (
     "`restart` ends the run that waits and begins another, `ignore` begins none, `parallel` begins another beside it"
 )
-_NODES = "write `nodes:`, and below it a node by its id, e.g. `count: {profile.increment: {traits.orders: 1}}`"

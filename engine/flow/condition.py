@@ -14,7 +14,7 @@ def read_when(raw: Mapping[str, Any], at: KeyPath, names: ProjectNames, problems
     """The `when:` of the trigger or node `raw` at `at`, or None. Adds its errors to `problems`."""
     if "when" not in raw:
         return None
-    when = read_condition(raw["when"], (*at, "when"), problems)
+    when = read_condition(raw["when"], (*at, "when"), problems, names.roots)
     problems += check_reads(placed_reads(when, (*at, "when")), names)
     return when
 

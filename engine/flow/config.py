@@ -16,6 +16,7 @@ from engine.flow.field_types import admits_text, bare_type, map_type, map_value_
 from engine.flow.literal_texts import literal_texts
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
+    Body,
     Checked,
     ConsentNames,
     Counters,
@@ -29,6 +30,7 @@ from engine.flow.node import (
     NeedsProfile,
     Node,
     PercentEncoded,
+    PerTurn,
     Reference,
     Sparse,
     type_name,
@@ -38,7 +40,7 @@ from engine.flow.registry import field_notes, node_fields, notes_in, sole_field
 from engine.language.derived import COUNTER
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Expression, Read
-from engine.language.path import AWAITED_ROOTS, ROOTS, parse_path
+from engine.language.path import AWAITED_ROOTS, parse_path
 from engine.language.refusal import NO_TEMPLATES
 from engine.language.template import PartWriter, always_text, has_template
 from engine.language.value import Sparseness, Value, compile_value
@@ -79,12 +81,13 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
         return config
     reader = _ConfigReader(node, names, config, raw_fields)
     for info in node_fields(node):
-        if info.name in raw_fields:
-            reader.field(info, raw_fields[info.name], at if info.name == sole else (*at, info.name))
-        elif info.required and not stood_in_for(info.name, raw, node):
+        name = info.encode_name
+        if name in raw_fields:
+            reader.field(info, raw_fields[name], at if info.name == sole else (*at, name))
+        elif info.required and not stood_in_for(name, raw, node):
             text = description(info.type)
-            help = f"add `{info.name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
-            message = f"`{type_name(node)}` needs `{info.name}`"
+            help = f"add `{name}:`" + (f" ({text[:1].lower()}{text[1:]})" if text else "")
+            message = f"`{type_name(node)}` needs `{name}`"
             config.problems.append(Problem(code="H115", message=message, path=at, on="key", help=help))
     config.problems += _one_of_two(node, raw_fields, at)
     config.problems += check_reads(config.reads, names)
@@ -95,7 +98,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
 
 def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[dict[str, Any] | None, str | None]:
     """The raw value of each field (None with errors), and the name of the sole field when it takes the whole value."""
-    known = {f.name: f for f in node_fields(node)}
+    known = {f.encode_name: f for f in node_fields(node)}
     sole = sole_field(node)
     if sole is not None and not (isinstance(raw, Mapping) and len(known) > 1 and set(raw) & set(known)):
         empty = raw is None and not known[sole].required
@@ -154,8 +157,10 @@ class _ConfigReader:
 
     def field(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         notes = self.notes[info.name]
-        if _has(notes, IsCondition):
-            roots = AWAITED_ROOTS if _has(notes, IsAwaited) else ROOTS
+        if _has(notes, Body) or _has(notes, PerTurn):
+            self._of_turns(info, raw, at)
+        elif _has(notes, IsCondition):
+            roots = AWAITED_ROOTS if _has(notes, IsAwaited) else self.names.roots
             if (condition := self._condition(raw, at, roots)) is not None:
                 self.conditions[info.name] = condition
         elif _has(map_value_notes(info.type), IsCondition):
@@ -165,18 +170,25 @@ class _ConfigReader:
         elif self._read_writes(info, raw, at, notes):
             self._value(info, raw, at, notes)
 
+    def _of_turns(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
+        """A field of a loop that is compiled with its body (`engine.flow.body`): the node itself does not read it."""
+        if _has(self.notes[info.name], PerTurn):
+            self.literals[info.name] = None
+        elif self._fits(info, raw, at):
+            self.literals[info.name] = raw
+
     def _cases(self, info: FieldInfo, raw: Any, at: KeyPath) -> None:
         if not isinstance(raw, Mapping) or not raw:
             self._fits(info, raw, at)
             return
         cases: dict[str, Condition] = {}
         for case, text in raw.items():
-            condition = self._condition(text, (*at, case))
+            condition = self._condition(text, (*at, case), self.names.roots)
             if self._fits(info, {case: True}, (*at, case), on="key") and condition is not None:
                 cases[case] = condition
         self.conditions[info.name] = cases
 
-    def _condition(self, raw: Any, at: KeyPath, roots: frozenset[str] = ROOTS) -> Condition | None:
+    def _condition(self, raw: Any, at: KeyPath, roots: frozenset[str]) -> Condition | None:
         condition = read_condition(raw, at, self.config.problems, roots)
         if condition is not None:
             self.config.reads += [(at, read) for read in condition.reads]
@@ -255,9 +267,11 @@ class _ConfigReader:
         parts: PartWriter | None = str if takes_text(info.type) else None
         parts = percent_encode if _has(notes, PercentEncoded) else parts
         for note in notes:
-            if isinstance(note, Escaped) and (note.whole or always_text(raw)):
+            if isinstance(note, Escaped) and (note.whole or always_text(raw, self.names.roots)):
                 parts = note.escape
-        value, problems = compile_value(raw, templates=not fixed, parts=parts, sparse=self._sparseness(notes))
+        value, problems = compile_value(
+            raw, self.names.roots, templates=not fixed, parts=parts, sparse=self._sparseness(notes)
+        )
         writes = _has(notes, Keys)
         help = FIXED_NAME if _has(notes, Counters) else FIXED_PATH
         self.config.problems += [(_with_path_help(p, help) if writes else p).below(at) for p in problems]
@@ -311,7 +325,7 @@ class _ConfigReader:
             parts = [(part, (*at, key), value_type) for key, part in raw.items()]
         before = len(self.config.problems)
         for part, where, expected in parts:
-            if always_text(part):
+            if always_text(part, self.names.roots):
                 self._text_fits(info, part, where, expected)
         return len(self.config.problems) == before
 
@@ -338,7 +352,7 @@ class _ConfigReader:
         if not self._fits(info, dict.fromkeys(raw), at, any_map) or bare_type(value_type) is Any:
             return
         for key, part in raw.items():
-            value, _ = compile_value(part)
+            value, _ = compile_value(part, self.names.roots)
             if value.static:
                 self._fits(info, value.literal, (*at, key), value_type)
 

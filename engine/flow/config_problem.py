@@ -66,7 +66,7 @@ def _part(value: Any, below: list[str | int]) -> Any:
 
 def unknown_fields(node: type[Node], raw: Mapping[Any, Any], at: KeyPath) -> Iterator[Problem]:
     """Yield the problems of the fields of `raw` that a node type does not have."""
-    known = [info.name for info in fields(node)]
+    known = [info.encode_name for info in fields(node)]
     entries = _entries_of_sole(node, raw)
     for key in entries[:1] or (key for key in raw if key not in known):
         help = _below_sole(node, raw, entries) if entries else _field_help(str(key), known)
@@ -76,7 +76,7 @@ def unknown_fields(node: type[Node], raw: Mapping[Any, Any], at: KeyPath) -> Ite
 
 def stood_in_for(name: str, raw: Any, node: type[Node]) -> bool:
     """Whether an unknown field of `raw` was probably meant as the field `name`: its problem has the remedy."""
-    known = [info.name for info in fields(node)]
+    known = [info.encode_name for info in fields(node)]
     unknown = [str(key) for key in raw if key not in known] if isinstance(raw, Mapping) else []
     if any(FIELD_WORKAROUNDS.get(key, ("",))[0] == name or closest(key, known) == name for key in unknown):
         return True

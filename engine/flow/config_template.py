@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import fields
 
 from engine.flow.node import Node
 from engine.language.absent import Unfit
@@ -25,7 +26,17 @@ class EvaluatedExpression(msgspec.Struct, frozen=True, omit_defaults=True):
 class ConfigTemplate:
     """Makes a node from a scope. Calling it raises `Unusable` when a value is absent or of the wrong type."""
 
-    __slots__ = ("_conditions", "_needs_no_check", "_node", "_parts", "_single", "_static", "_values", "literals")
+    __slots__ = (
+        "_conditions",
+        "_needs_no_check",
+        "_node",
+        "_parts",
+        "_renamed",
+        "_single",
+        "_static",
+        "_values",
+        "literals",
+    )
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class ConfigTemplate:
             *((name, value.evaluate) for name, value in values.items()),
             *((name, _evaluator(condition)) for name, condition in conditions.items()),
         ]
+        self._renamed = {info.name: info.encode_name for info in fields(node) if info.name != info.encode_name}
         self._single = self._parts[0] if len(self._parts) == 1 and not self.literals else None
 
     def __call__(self, scope: Scope) -> Node:
@@ -59,6 +71,8 @@ class ConfigTemplate:
             config |= self.literals
         if self._needs_no_check:
             return self._node(**config)
+        if self._renamed:
+            config = {self._renamed.get(name, name): value for name, value in config.items()}
         try:
             return msgspec.convert(config, self._node)
         except msgspec.ValidationError as error:

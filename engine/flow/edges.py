@@ -47,15 +47,15 @@ def read_edges(
 
 
 def check_targets(
-    id: str, node: Any, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
+    id: str, node: Any, place: KeyPath, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
 ) -> None:
-    """Add the problems of the targets in the `next:` of a node that could not be read."""
+    """Add the problems of the targets in the `next:` of a node at `place` that could not be read."""
     raw = node.get("next") if isinstance(node, Mapping) else None
-    at: KeyPath = ("nodes", id, "next")
+    at: KeyPath = (*place, "next")
     ports = [(value, (*at, port)) for port, value in raw.items()] if isinstance(raw, Mapping) else [(raw, at)]
     for value, where in ports if raw is not None else ():
-        for target, place in as_list(value, where):
-            _check_target(id, target, place, drafts, unread, problems)
+        for target, target_at in as_list(value, where):
+            _check_target(id, target, target_at, drafts, unread, problems)
 
 
 def read_starts(
@@ -82,10 +82,14 @@ def edge_targets(node: Any) -> list[str]:
     return [target for values in targets for target, _ in values if isinstance(target, str)]
 
 
-def is_edge_problem(problem: Problem) -> bool:
-    """Whether the problem is an error in an edge, or in the place of one: then edges may be missing or change."""
+def is_edge_problem(problem: Problem, at: KeyPath) -> bool:
+    """Whether the problem is an error in an edge, or in the place of one: then edges may be missing or change.
+
+    `at` is the key path of the map of nodes.
+    """
+    depth = len(at) + 1
     misplaced = problem.code == MISPLACED_PORT or (problem.code == BELOW_TYPE and problem.path[-1] == "next")
-    return misplaced or (problem.code in _CODES and problem.path[2:3] == ("next",))
+    return misplaced or (problem.code in _CODES and problem.path[depth : depth + 1] == ("next",))
 
 
 def _check_port(draft: NodeDraft, port: Any, at: KeyPath, problems: ProblemList) -> None:

@@ -13,11 +13,13 @@ H310 `join: all` of branches that exclude each other, H312 needs the sender of t
 H223 reads an output that the node does not have.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import combinations, pairwise
+
+from msgspec import structs
 
 from engine.flow.node import NO_OUTPUT, Node, Port, type_name
 from engine.language.expression import Read
@@ -33,6 +35,15 @@ NEEDS_SENDER: Mapping[str, str] = {
     "respond": "put it before the node that waits",
     "session.hand_over": "put it before the node that waits: what comes later is no visit of this session",
 }
+
+
+@dataclass(frozen=True)
+class InnerNode:
+    """A node in a loop, or in a loop within that: its type, its key path, and the id of the outermost loop."""
+
+    loop: str
+    node: type[Node]
+    place: KeyPath
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,14 @@ class Wiring:
     trigger_reads: list[tuple[KeyPath, Read]]
     profile_needs: Mapping[str, list[tuple[KeyPath, str]]]
     scheduled: bool = False  # the flow has no profile since it has a schedule
+    around: frozenset[str] = frozenset()  # of a loop's body: the ids of the nodes outside, which it may read
+    inner: "Mapping[str, InnerNode]" = field(default_factory=dict)  # the nodes in its loops, by id
+
+    @property
+    def places_of_types(self) -> Iterator[tuple[str, type[Node], KeyPath]]:
+        """Yield all nodes, also those in loops: the id of the node or of its loop, its type and its key path."""
+        yield from ((id, node, self.places[id]) for id, node in self.nodes.items())
+        yield from ((inner.loop, inner.node, inner.place) for inner in self.inner.values())
 
     def into(self, id: str) -> list[Edge]:
         """The edges that end at `id`."""
@@ -86,6 +105,33 @@ def check_graph(wiring: Wiring) -> list[Problem]:
         *_profile_uses(wiring),
         *_behind_a_wait(wiring, paths),
     ]
+
+
+def check_body(wiring: Wiring, *, side_by_side: bool, handled: bool) -> list[Problem]:
+    """All problems of the graph of a loop's body. What it reads outside of itself is checked as read by the loop.
+
+    `side_by_side`: its turns do not wait for each other. `handled`: when a turn fails, the run need not fail.
+    """
+    cycle = find_cycle(wiring)
+    if cycle:
+        return [cycle]
+    paths = Paths(wiring)
+    return [
+        *_unreachable(wiring),
+        *_impossible_joins(wiring, paths),
+        *(() if handled else _unwired(wiring)),
+        *_outputs(wiring, paths),
+        *_races(wiring, paths),
+        *(_races_of_turns(wiring) if side_by_side else ()),
+        *_profile_types(wiring),
+    ]
+
+
+def end_problems(wiring: Wiring, reads: Iterable[tuple[KeyPath, Read]]) -> list[Problem]:
+    """The problems of the outputs that are read at the end of a turn, once all nodes of the body have settled."""
+    paths = Paths(wiring)
+    found = [(at, _output_at_end(wiring, paths, read)) for at, read in reads if _is_output(read)]
+    return [problem.below(at) for at, problem in found if problem is not None]
 
 
 def plan_order(wiring: Wiring) -> list[str]:
@@ -217,7 +263,7 @@ def _unwired(wiring: Wiring) -> Iterator[Problem]:
 def _outputs(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
     for id, reads in wiring.reads.items():
         for at, read in reads:
-            if read.path[0] == "nodes" and len(read.path) > 1:
+            if _is_output(read):
                 problem = _output(wiring, paths, id, read)
                 if problem is not None:
                     yield problem.below(at)
@@ -225,15 +271,8 @@ def _outputs(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
 
 def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None:
     other = read.path[1]
-    if other not in wiring.nodes:
-        help = did_you_mean(other, [n for n in wiring.nodes if n != id])
-        return Problem(
-            code="H117", message=f"there is no node `{other}`", help=help, offset=read.offset, length=read.length
-        )
-    if len(read.path) > 2 and read.path[2] != "out":
-        help = f"write `nodes.{other}.out.{read.path[2]}`"
-        message = f"a node has `out` only, not `{read.path[2]}`"
-        return Problem(code="H304", message=message, help=help, offset=read.offset, length=read.length)
+    if other not in wiring.nodes or (len(read.path) > 2 and read.path[2] != "out"):
+        return _no_output(wiring, id, read)
     if other not in paths.before[id]:
         message = f"`{other}` has not run when `{id}` runs: no path leads from it to here"
         return Problem(code="H304", message=message, offset=read.offset, length=read.length)
@@ -245,6 +284,65 @@ def _output(wiring: Wiring, paths: Paths, id: str, read: Read) -> Problem | None
     help = f"add a default: `{'.'.join(read.path)} | default(…)`"
     message = f"`{other}` may {reason} when `{id}` runs; then it has no output"
     return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _is_output(read: Read) -> bool:
+    return read.path[0] == "nodes" and len(read.path) > 1
+
+
+def _no_output(wiring: Wiring, id: str, read: Read) -> Problem | None:
+    """The problem of a read of a node that does not exist here, or of something else than its output."""
+    other = read.path[1]
+    if other in wiring.around:
+        return None
+    if other in wiring.nodes:
+        help = f"write `nodes.{other}.out.{read.path[2]}`"
+        message = f"a node has `out` only, not `{read.path[2]}`"
+        return Problem(code="H304", message=message, help=help, offset=read.offset, length=read.length)
+    help = did_you_mean(other, [n for n in (*wiring.nodes, *wiring.around) if n != id])
+    message = f"there is no node `{other}`"
+    if other in wiring.inner:
+        loop = wiring.inner[other].loop
+        message = f"node `{other}` is in the loop `{loop}`, and has an output in each turn"
+        help = f'let the loop collect it, `collect: "{{{{ nodes.{other}.out }}}}"`, and read `nodes.{loop}.out.items`'
+    return Problem(code="H117", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _output_at_end(wiring: Wiring, paths: Paths, read: Read) -> Problem | None:
+    """The problem of a read of an output at the end of a turn, or None."""
+    other = read.path[1]
+    if other not in wiring.nodes or (len(read.path) > 2 and read.path[2] != "out"):
+        return _no_output(wiring, "", read)
+    if problem := _unknown_output(wiring, read):
+        return problem
+    reason = _missing_at_end(wiring, paths, other)
+    if read.handled or not reason or len(_alternatives(read)) > 1:
+        return None
+    help = f"add a default: `{'.'.join(read.path)} | default(…)`"
+    message = f"`{other}` may {reason} when a turn ends; then it has no output"
+    return Problem(code="H305", message=message, help=help, offset=read.offset, length=read.length)
+
+
+def _missing_at_end(wiring: Wiring, paths: Paths, id: str) -> str:
+    """How a node can be without an output at the end of a turn, in words; empty when it is not known that it can."""
+    wired = {port for _, port, _, _ in wiring.out_of(id)}
+    if any(not _always_leads(wiring, before, ports) for before, ports in paths.ports[id].items()):
+        return "not have run"
+    if id in wiring.guarded:
+        return "not have run"
+    failures = sorted(port for port in wired if port in wiring.ports[id] and wiring.ports[id][port].failure)
+    return f"have left by `{failures[0]}`" if failures else ""
+
+
+def _always_leads(wiring: Wiring, id: str, ports: frozenset[str]) -> bool:
+    """Whether a node leaves by one of `ports` whenever its turn does not fail."""
+    wired = {port for _, port, _, _ in wiring.out_of(id)}
+    possible = {
+        name
+        for name, port in wiring.ports[id].items()
+        if not (port.failure and name not in wired) and not (name == "skipped" and id not in wiring.guarded)
+    }
+    return possible <= ports
 
 
 def _alternatives(read: Read) -> frozenset[str]:
@@ -347,13 +445,27 @@ def _read_while_written(wiring: Wiring, writer: str, reader: str) -> Iterator[Pr
 
 def _behind_a_wait(wiring: Wiring, paths: Paths) -> Iterator[Problem]:
     """A node that needs the sender of the event, which has its answer once the run waits."""
-    for id, node in wiring.nodes.items():
+    for id, node, place in wiring.places_of_types:
         waiting = next(
             (other for other in wiring.nodes if other in paths.before[id] and wiring.nodes[other].waits), None
         )
         if waiting is not None and (remedy := NEEDS_SENDER.get(type_name(node))):
-            message = f"`{id}` comes behind `{waiting}`, which waits: the sender of the event has its answer by then"
-            yield Problem(code="H312", message=message, path=wiring.places[id], on="key", help=remedy)
+            message = (
+                f"`{place[-1]}` comes behind `{waiting}`, which waits: the sender of the event has its answer by then"
+            )
+            yield Problem(code="H312", message=message, path=place, on="key", help=remedy)
+
+
+def _races_of_turns(wiring: Wiring) -> Iterator[Problem]:
+    """Reads of what other turns write, when turns do not wait for each other."""
+    for reader in wiring.nodes:
+        for at, read in wiring.reads[reader]:
+            written = [path for writes in wiring.writes.values() for _, path in writes if _overlap(path, read.path)]
+            if written:
+                message = f"`{reader}` reads `{'.'.join(read.path)}`, which other turns write: it sees the old value"
+                help = "drop `at_once`: then each turn sees what those before it have written"
+                problem = Problem(code="H306", message=message, offset=read.offset, length=read.length, help=help)
+                yield structs.replace(problem, severity="warning").below(at)
 
 
 def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
@@ -362,13 +474,19 @@ def _overlap(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     return a[:short] == b[:short]
 
 
-def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
-    if wiring.profile != "none":
-        return
-    help, says = "drop `profile: none`, or get the data without a profile", "says `profile: none`"
+def _no_profile(wiring: Wiring) -> tuple[str, str]:
+    """The remedy for a use of the profile in a flow without one, and why the flow has none."""
     if wiring.scheduled:
         help = "emit an event for each with `event.emit`, or run for the members of a segment: `for: segment NAME`"
-        says = "has a schedule, so no profile"
+        return help, "has a schedule, so no profile"
+    return "drop `profile: none`, or get the data without a profile", "says `profile: none`"
+
+
+def _profile_types(wiring: Wiring) -> Iterator[Problem]:
+    """The nodes that need a profile, in a flow without one."""
+    if wiring.profile != "none":
+        return
+    help, says = _no_profile(wiring)
     for id, node in wiring.nodes.items():
         if node.uses_profile:
             message = f"`{type_name(node)}` needs a profile, but this flow {says}"
@@ -376,6 +494,13 @@ def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
         for at, written in wiring.profile_needs[id]:
             message = f"`{written}` needs a profile, but this flow {says}"
             yield Problem(code="H308", message=message, path=at, help=help)
+
+
+def _profile_uses(wiring: Wiring) -> Iterator[Problem]:
+    if wiring.profile != "none":
+        return
+    yield from _profile_types(wiring)
+    help, says = _no_profile(wiring)
     all_reads = [*wiring.trigger_reads, *(read for reads in wiring.reads.values() for read in reads)]
     for at, read in all_reads:
         if read.path[0] == "profile":

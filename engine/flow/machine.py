@@ -3,7 +3,7 @@
 `durable_run` offers the same as functions on values: decode a run, hand in a reply, encode the next state.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,11 +13,29 @@ from engine.flow.ask import Ask, NoAnswer, Reply, WaitAsk
 from engine.flow.consents import missing_consent
 from engine.flow.effect import Deliver, Effect, Emit, HandOver, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
+from engine.flow.loop import SLICE, Budget, LoopRun, with_effects
+from engine.flow.loop_node import LoopNode, Turns
 from engine.flow.node import NodeContext, Outcome, type_name
-from engine.flow.output_limits import VALUE_EFFECTS, limited_effect, limited_output
+from engine.flow.output_limits import (
+    MAX_EMITTED,
+    TOO_MANY_EMITTED,
+    VALUE_EFFECTS,
+    limited_effect,
+    limited_output,
+)
 from engine.flow.plan import Flow, PlannedNode
 from engine.flow.retry import ask_limit_reason, backoff_ms, with_timeout
-from engine.flow.run import Inputs, IssuedAsk, Run, RunOutcome, Settled, TracedCall, Waiting
+from engine.flow.run import (
+    Inputs,
+    IssuedAsk,
+    OpenLoop,
+    Place,
+    Run,
+    RunOutcome,
+    Settled,
+    TracedCall,
+    Waiting,
+)
 from engine.flow.run_state import TASK_STATE, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
@@ -26,16 +44,15 @@ from engine.language.draw import DRAW
 from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
 
-MAX_EMITTED = 100  # child events of one run
-
 
 class Machine:
     """Runs one flow for one event: `advance`, then `reply` and `advance` for each issued ask, until `over`.
 
-    **States of a node.** Every node of the flow is in one of four states:
+    **States of a node.** Every node of the flow is in one of five states:
 
     - *undecided*: its join is still open, since a node before it has not settled;
     - *waiting*: it has issued an ask and waits for exactly one reply (`waiting`);
+    - *looping*: it is a loop whose turns have not all ended (`open_loops`); a turn is a machine of its own (`loop.py`);
     - *settled*: it has left by one of its ports, with its output and its effects (`settled`);
     - *ruled out*: its join has decided that it does not run (its entry in `_ports` is `DOES_NOT_RUN`).
 
@@ -59,16 +76,17 @@ class Machine:
     rules out every node that can be decided, and accepts every reply that has been handed in. It returns the asks that
     are new, each attempt once. `reply` only stores the reply, so it must be followed by `advance`. A reply belongs to
     a node, not to an attempt: hand in exactly one for each issued ask. An empty list from `advance`, when the run is
-    not over, means that every waiting node's ask has been issued before: hand in one of the outstanding replies.
+    not over, means that every waiting node's ask has been issued before: hand in one of the outstanding replies. When
+    it is `resting`, though, a loop has more to do: call `advance` again, once others have had a turn.
 
     **Invariants.**
 
-    - A node settles at most once, and is never in `settled` and `waiting` at the same time.
+    - A node settles at most once, and is never in two of `settled`, `waiting` and `open_loops` at the same time.
     - A node sees the inputs and the effects of its ancestors (the nodes on the taken paths to it), applied in plan
       order, and nothing of branches beside it. `_states` caches these states by the set of ancestors.
     - A run is determined by its inputs and its replies; by the order of the replies only where a node does not wait
       for all branches: with `join: any`, and when one branch ends the run while others wait.
-    - A run that is not over waits for at least one reply, once `advance` has returned.
+    - A run that is not over waits for at least one reply, once `advance` has returned, or is `resting`.
     - A run that is put away and taken up again has its settled nodes as they were, without their effects: these belong
       to the unit that has put it away. So no effect is yielded twice.
 
@@ -96,17 +114,23 @@ class Machine:
         "_ports",
         "_restored",
         "_states",
-        "_stopping",
+        "broken",
+        "budget",
         "cancelled",
         "failed_at",
         "flow",
         "hand_over",
         "inputs",
+        "loops",
+        "open_loops",
         "outbox",
         "outcome",
+        "prefix",
         "reason",
         "replies",
+        "resting",
         "settled",
+        "stopping",
         "trace",
         "waiting",
     )
@@ -121,7 +145,12 @@ class Machine:
         self.reason = ""
         self.failed_at = ""
         self.cancelled: tuple[int, ...] = ()
-        self.replies: list[tuple[int, Reply]] = []  # node index and reply, in the order of arrival, for `replay`
+        self.replies: list[tuple[Place, Reply]] = []  # in the order of arrival, for `replay`
+        self.loops: dict[int, LoopRun] = {}  # all that have begun
+        self.open_loops: dict[int, LoopRun] = {}
+        self.resting = False  # `advance` has returned before all was done that can be done
+        self.prefix = ""  # of the names of nodes: the turn that this machine runs, as in `lines[3].`
+        self.budget: Budget | None = None  # of all loops of the run; made for the first one
         size = len(flow.nodes)
         self._ports: list[str | None] = [None] * size  # the port a node left by, or DOES_NOT_RUN; None: undecided
         self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
@@ -129,7 +158,8 @@ class Machine:
         self._restored: frozenset[int] = frozenset()  # the nodes that have waited before
         self._emitted = 0
         self.outbox = inputs.outbox
-        self._stopping = False
+        self.stopping = False  # a node has ended the run
+        self.broken = False  # by a bug or a limit that no loop may skip
         self.hand_over: HandOver | None = None  # by which a node has ended the run
 
     @classmethod
@@ -139,19 +169,27 @@ class Machine:
         `state` is the one before the first node, if it is not that of the run's inputs.
         """
         machine = cls(flow, run.inputs, state, trace)
-        machine._restore(run)
+        machine.outcome, machine.reason, machine.failed_at = run.outcome, run.reason, run.failed_at
+        machine.cancelled = run.cancelled
+        if run.turn_nodes:
+            machine.budget = Budget()
+            machine.budget.settled = run.turn_nodes
+        machine.restore(run.settled, run.waiting, run.loops)
         return machine
 
-    def _restore(self, run: Run) -> None:
-        self.outcome, self.reason, self.failed_at = run.outcome, run.reason, run.failed_at
-        self.cancelled = run.cancelled
-        self.settled = dict(run.settled)
-        self.waiting = dict(run.waiting)
-        self._restored = frozenset(run.waiting)
-        for index, settled in self.settled.items():
-            self._ports[index] = settled.port
-            self._ancestors[index] = self._mask(settled.via) | 1 << index
-            self._emitted += sum(isinstance(e, Emit) for e in settled.effects)
+    def restore(
+        self, settled: Mapping[int, Settled], waiting: Mapping[int, Waiting], loops: Mapping[int, OpenLoop]
+    ) -> None:
+        """Continue a run, or a turn, in which these nodes have settled, wait and loop. Only for a new machine."""
+        self.settled = dict(settled)
+        self.waiting = dict(waiting)
+        self._restored = frozenset(waiting)
+        for index, each in self.settled.items():
+            self._ports[index] = each.port
+            self._ancestors[index] = self._mask(each.via) | 1 << index
+            self._emitted += sum(isinstance(e, Emit) for e in each.effects)
+        for index, value in loops.items():
+            self._restore_loop(self.flow.nodes[index], value)
 
     def replay(self, trace: Trace) -> "Machine":
         """Repeat the run with the replies that this machine has received, recording its steps in `trace`.
@@ -159,10 +197,10 @@ class Machine:
         Returns the new machine, in the same state as this one.
         """
         machine = Machine(self.flow, self.inputs, self._states[0], trace)
-        machine.advance()
-        for index, reply in self.replies:
-            machine.reply(index, reply)
-            machine.advance()
+        machine.advance_fully()
+        for place, reply in self.replies:
+            machine.reply(place, reply)
+            machine.advance_fully()
         if self.outcome == "failed" and machine.outcome != "failed":
             machine.fail(self.reason)
         return machine
@@ -175,8 +213,10 @@ class Machine:
     @property
     def paused(self) -> bool:
         """Whether no branch can go on before some time has passed, or an event has come."""
-        return self.outcome is None and all(
-            isinstance(waiting.ask, WaitAsk) and waiting.reply is None for waiting in self.waiting.values()
+        return (
+            self.outcome is None
+            and not self.open_loops
+            and all(isinstance(waiting.ask, WaitAsk) and waiting.reply is None for waiting in self.waiting.values())
         )
 
     def refuse_waits(self, reason: str) -> list[IssuedAsk]:
@@ -207,6 +247,8 @@ class Machine:
             inputs=self.inputs,
             settled=dict(self.settled),
             waiting=dict(self.waiting),
+            loops=self.loop_values(),
+            turn_nodes=self.budget.settled if self.budget is not None else 0,
             outcome=self.outcome,
             reason=self.reason,
             failed_at=self.failed_at,
@@ -216,35 +258,56 @@ class Machine:
     def advance(self) -> list[IssuedAsk]:
         """Settle all nodes that can settle. Returns the asks to perform now, each only once; [] when the run is over.
 
-        An empty list of a run that is not over means that replies to earlier asks are outstanding.
+        An empty list of a run that is not over means that replies to earlier asks are outstanding, or that it is
+        `resting`.
         """
         if self.trace is not None:
             self.trace.wake()
+        if self.budget is not None and not self.prefix:
+            self.budget.left = SLICE
         if self.outcome is None:
             self._sweep()
-        if self.outcome is None and not self.waiting:
+        if self.outcome is None and not self.waiting and not self.open_loops:
             self._end("finished")
+        if self.loops:
+            return self._issue_with_loops()
         if not self.waiting:
             return []
         return [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.due]
 
+    def advance_fully(self) -> list[IssuedAsk]:
+        """The same as `advance`, without a rest."""
+        issued = self.advance()
+        while self.resting:
+            issued += self.advance()
+        return issued
+
     def outstanding(self) -> list[IssuedAsk]:
         """All asks without a reply, whether issued before or not: the asks to perform after `from_run`."""
-        return [
+        own = [
             self._issue(index)
             for index, waiting in list(self.waiting.items())
             if waiting.reply is None and not isinstance(waiting.ask, WaitAsk)
         ]
+        return [*own, *[asked for loop in self.open_loops.values() for asked in loop.outstanding()]]
 
-    def reply(self, index: int, reply: Reply) -> None:
-        """Store the reply to the ask of node `index`. Call `advance` afterwards.
+    def reply(self, place: Place, reply: Reply) -> bool:
+        """Store the reply to the ask of the node at `place`. Call `advance` afterwards.
 
-        The reply is ignored when the node does not wait for one: the run has ended, or it has a reply already.
+        Returns False, and ignores the reply, when the node does not wait for one: the run or its turn has ended, or it
+        has a reply already.
         """
-        waiting = self.waiting.get(index)
-        if waiting is not None and waiting.reply is None:
-            self.replies.append((index, reply))
-            self.waiting[index] = msgspec.structs.replace(waiting, reply=reply, due=False)
+        if isinstance(place, tuple):
+            loop = self.open_loops.get(place[0])
+            if loop is None or not loop.reply(place[1:], reply):
+                return False
+        else:
+            waiting = self.waiting.get(place)
+            if waiting is None or waiting.reply is not None:
+                return False
+            self.waiting[place] = msgspec.structs.replace(waiting, reply=reply, due=False)
+        self.replies.append((place, reply))
+        return True
 
     def fail(self, reason: str) -> None:
         """End the run as failed, even if it has finished."""
@@ -257,16 +320,20 @@ class Machine:
             mask |= 1 << index
         return self._state_after(mask)
 
-    def effects(self) -> Iterator[tuple[PlannedNode, Effect]]:
-        """Yield the effects of all settled nodes in plan order, each with its node."""
+    def effects(self) -> Iterator[tuple[str, Effect]]:
+        """Yield the effects of all settled nodes in plan order, each with the name of its node: `lines[3].price`."""
         for index in sorted(self.settled):
-            for effect in self.settled[index].effects:
-                yield self.flow.nodes[index], effect
+            settled = self.settled[index]
+            if settled.names:
+                yield from zip(settled.names, settled.effects, strict=True)
+                continue
+            for effect in settled.effects:
+                yield f"{self.prefix}{self.flow.nodes[index].id}", effect
 
     def could_not_identify(self) -> bool:
         """Whether a node that joins profiles left by `failed` or `other` after its reply: operators should see why."""
         settled_nodes = [(self.flow.nodes[index].node, settled) for index, settled in self.settled.items()]
-        return any(
+        return any(loop.lacks_identity for loop in self.loops.values()) or any(
             node.identifies and settled.port in ("failed", "other") and settled.calls for node, settled in settled_nodes
         )
 
@@ -278,6 +345,14 @@ class Machine:
                     state = self._state_after(self._mask(settled.via))
                     if state.profile is not None:
                         yield state.profile
+        for loop in self.loops.values():
+            yield from loop.profiles
+
+    def profiles_seen(self) -> Iterator[Profile]:
+        """Yield the run's profile as it has been at any point of the run; perhaps several times."""
+        yield from (state.profile for state in self._states.values() if state.profile is not None)
+        for loop in self.loops.values():
+            yield from loop.profiles
 
     def link_of(self, index: int, effect: Merge) -> Link | None:
         """The last link of a merge of node `index`, with its origin; None if it was not taken.
@@ -295,10 +370,8 @@ class Machine:
             index = node.index
             if ports[index] is not None:
                 continue
-            if self.waiting and index in self.waiting:
-                waiting = self.waiting[index]
-                if waiting.reply is not None:
-                    self._accept_reply(node, waiting, waiting.reply)
+            if (self.waiting or self.open_loops) and self._is_open(node):
+                self._go_on(node)
             elif node.starts and not node.ins:
                 self._start(node, ())
             elif len(node.ins) == 1 and not node.starts:  # all kinds of join agree
@@ -319,6 +392,18 @@ class Machine:
             if self.outcome is not None:
                 return
 
+    def _is_open(self, node: PlannedNode) -> bool:
+        """Whether a node has started and not settled: it waits, or it is a loop with turns that have not ended."""
+        return node.index in self.waiting or node.index in self.open_loops
+
+    def _go_on(self, node: PlannedNode) -> None:
+        """Go on with a node that is open, if it can."""
+        waiting = self.waiting.get(node.index)
+        if waiting is None:
+            self._go_on_with_turns(node)
+        elif waiting.reply is not None:
+            self._accept_reply(node, waiting, waiting.reply)
+
     def _start(self, node: PlannedNode, via: tuple[int, ...]) -> None:
         if self.trace is not None:
             self.trace.begin(node)
@@ -326,10 +411,13 @@ class Machine:
         result = self._run_or_skip(node, mask) if node.guarded else self._run_node(node, mask, None)
         if isinstance(result, Outcome):
             self._settle(node, result, via, mask)
+        elif isinstance(result, Turns):
+            self._begin_loop(node, result, via, mask)
+            self._go_on_with_turns(node)
         else:
             self._wait(node, Waiting(with_timeout(node, result, 0, self.inputs.now), via))
 
-    def _run_or_skip(self, node: PlannedNode, mask: int) -> Outcome | Ask:
+    def _run_or_skip(self, node: PlannedNode, mask: int) -> Outcome | Ask | Turns:
         """Run a node that may be skipped. Where parallel branches do not fit, `_run_node` reports it."""
         if node.disabled:
             return Outcome("skipped", reason="disabled")
@@ -346,8 +434,8 @@ class Machine:
             return Outcome("skipped", reason=missing.reason)
         return self._run_node(node, mask, None)
 
-    def _run_node(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask:
-        """Evaluate the node's config and call its method. Returns its checked outcome, or its ask."""
+    def _run_node(self, node: PlannedNode, mask: int, reply: Reply | None) -> Outcome | Ask | Turns:
+        """Evaluate the node's config and call its method. Returns its checked outcome, its ask, or a loop's turns."""
         try:
             state = self._states.get(mask) or self._state_after(mask)
             scope = self._drawing(node, state.scope) if node.draws else state.scope
@@ -378,25 +466,105 @@ class Machine:
                 context = msgspec.structs.replace(context, task_state=scope.get(TASK_STATE))
             if made.knows_place:
                 context = msgspec.structs.replace(context, place=f"{self.flow.name}.{node.id}")
-            if not node.asks:
-                result: Outcome | Ask = made.run(context)
+            if isinstance(made, LoopNode):
+                result: Outcome | Ask | Turns = made.turns()
+            elif not node.asks:
+                result = made.run(context)
             else:
                 result = made.ask(context) if reply is None else made.answer(context, reply)
             if type(result) is Outcome:
                 return self._checked(node, mask, state, result)
-            if node.asks and isinstance(result, Ask):
+            if (node.asks and isinstance(result, Ask)) or isinstance(result, Turns):
                 return result
             raise TypeError(f"it returned {result!r}, which is no outcome")
         except (Unusable, Refused) as error:
             return Outcome("failed", reason=str(error))
         except Exception as bug:  # noqa: BLE001  # the boundary to the code of node types: a bug there ends only this run
             reason = f"a bug in {type_name(node.node)}: {bug!r}"
-            self._end("failed", reason, node.id)
+            self.broken = True
+            self._end("failed", reason, f"{self.prefix}{node.id}")
             return Outcome("failed", reason=reason)
+
+    # ---- loops ------------------------------------------------------------------------------------------------------
+
+    def turn(self, node: PlannedNode, index: int, state: RunState) -> "Machine":
+        """A machine for one turn of a loop, which begins with `state`. For `LoopRun`."""
+        assert node.body is not None  # noqa: S101  # it is a loop
+        inputs = self.inputs
+        if node.body.makes_ids:
+            inputs = msgspec.structs.replace(inputs, seed=f"{inputs.seed}{node.index:02x}{index:03x}")
+        turn = Machine(node.body.flow, inputs, state, Trace(self.trace.ticks) if self.trace is not None else None)
+        turn.prefix = f"{self.prefix}{node.id}[{index}]."
+        turn.budget = self.budget
+        turn.outbox = turn.outbox.whole
+        return turn
+
+    def may_emit(self, count: int) -> bool:
+        """Whether the run may emit so many events in addition to those of its nodes that have settled."""
+        return self._emitted + count <= MAX_EMITTED
+
+    def loop_values(self) -> dict[int, OpenLoop]:
+        """The open loops as values."""
+        return {index: loop.value() for index, loop in self.open_loops.items()}
+
+    def _begin_loop(self, node: PlannedNode, turns: Turns, via: tuple[int, ...], mask: int) -> LoopRun:
+        self.budget = self.budget or Budget()
+        self.loops[node.index] = self.open_loops[node.index] = loop = LoopRun(
+            self, node, turns, via, mask, self._state_after(mask)
+        )
+        return loop
+
+    def _restore_loop(self, node: PlannedNode, value: OpenLoop) -> None:
+        mask = self._mask(value.via)
+        if self.trace is not None:
+            self.trace.begin(node)
+        turns = self._run_node(node, mask, None)
+        assert isinstance(turns, Turns)  # noqa: S101  # it was open
+        turns = msgspec.structs.replace(turns, items=value.items)
+        self._begin_loop(node, turns, value.via, mask).restore(value)
+
+    def _go_on_with_turns(self, node: PlannedNode) -> None:
+        """Go on with the turns of an open loop; settle it once it has an outcome."""
+        loop = self.open_loops[node.index]
+        outcome = loop.advance()
+        if outcome is None:
+            return
+        del self.open_loops[node.index]
+        if loop.broken:
+            self.broken = True
+            self._end("failed", outcome.reason, f"{self.prefix}{node.id}")
+        elif outcome.port != "failed":
+            outcome = self._looped(node, loop, outcome)
+        if self.trace is not None:
+            self.trace.end_loop(loop)
+        self._settle(node, outcome, loop.via, loop.mask, names=() if outcome.port == "failed" else tuple(loop.names))
+
+    def _looped(self, node: PlannedNode, loop: LoopRun, outcome: Outcome) -> Outcome:
+        """The outcome of a loop with the effects of its turns, which take effect now. A large output makes it fail."""
+        out, error = limited_output(outcome.out) if outcome.out is not None else (None, "")
+        if error:
+            return Outcome("failed", reason=error)
+        self._states[loop.mask | 1 << node.index] = loop.state_after(node.id, out)
+        self._emitted += loop.emitted
+        self.outbox = self.outbox.less(loop.outbox)
+        for effect in loop.effects:
+            if type(effect) is Stop:
+                self.stopping = True
+            elif type(effect) is HandOver:
+                self.stopping, self.hand_over = True, effect
+        return Outcome(outcome.port, out, tuple(loop.effects), outcome.reason)
+
+    def _issue_with_loops(self) -> list[IssuedAsk]:
+        issued = [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.due]
+        for loop in self.open_loops.values():
+            issued += loop.issued()
+        assert self.budget is not None  # noqa: S101  # there are loops
+        self.resting = bool(self.open_loops) and self.budget.left <= 0
+        return issued
 
     def _drawing(self, node: PlannedNode, scope: dict[str, Any]) -> dict[str, Any]:
         """The scope of a node that draws: with what its draws depend on, which is the same in each rerun."""
-        return {**scope, DRAW: f"{self.inputs.seed}:{scope['event']['id']}:{self.flow.name}:{node.id}"}
+        return {**scope, DRAW: f"{self.inputs.seed}:{scope['event']['id']}:{self.flow.name}:{self.prefix}{node.id}"}
 
     # ---- asks -------------------------------------------------------------------------------------------------------
 
@@ -416,6 +584,7 @@ class Machine:
         if self.trace is not None:
             self.trace.begin(node)
         result = self._run_node(node, mask, reply)
+        assert not isinstance(result, Turns)  # noqa: S101  # a loop does not ask
         if not isinstance(result, Outcome) and (reason := ask_limit_reason(node, waiting.number, spent)):
             result = Outcome("failed", reason=reason)
         if isinstance(result, Outcome):
@@ -434,15 +603,23 @@ class Machine:
         waiting = self.waiting[index]
         self.waiting[index] = msgspec.structs.replace(waiting, due=False)
         node = self.flow.nodes[index]
-        return IssuedAsk(index, node.id, waiting.ask, waiting.number, waiting.attempt, waiting.delay_ms)
+        return IssuedAsk(
+            index, f"{self.prefix}{node.id}", waiting.ask, waiting.number, waiting.attempt, waiting.delay_ms
+        )
 
     # ---- settling ---------------------------------------------------------------------------------------------------
 
     def _settle(
-        self, node: PlannedNode, outcome: Outcome, via: tuple[int, ...], mask: int, calls: tuple[TracedCall, ...] = ()
+        self,
+        node: PlannedNode,
+        outcome: Outcome,
+        via: tuple[int, ...],
+        mask: int,
+        calls: tuple[TracedCall, ...] = (),
+        names: tuple[str, ...] = (),
     ) -> None:
         index, port = node.index, outcome.port
-        self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls)
+        self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls, names)
         self._ports[index] = port
         self._ancestors[index] = mask | 1 << index
         if self.trace is not None:
@@ -450,8 +627,8 @@ class Machine:
         if self.outcome is not None:
             return
         if port in node.fatal:
-            self._end("failed", outcome.reason, node.id)
-        elif self._stopping:
+            self._end("failed", outcome.reason, f"{self.prefix}{node.id}")
+        elif self.stopping:
             self._end("finished")
 
     def _checked(self, node: PlannedNode, mask: int, state: RunState, outcome: Outcome) -> Outcome:
@@ -475,15 +652,15 @@ class Machine:
             effects, error = self._limited_effects(effects)
             if error:
                 return Outcome("failed", reason=error)
-        self._states[after] = state.after(node.id, out, effects)
+        self._states[after] = state.after(node.id, out, effects, f"{self.prefix}{node.id}" if self.prefix else "")
         for effect in effects:
             kind = type(effect)
             if kind is Emit:
                 self._emitted += 1
             elif kind is Stop:
-                self._stopping = True
+                self.stopping = True
             elif kind is HandOver:
-                self._stopping, self.hand_over = True, effect  # type: ignore[assignment]  # it is one
+                self.stopping, self.hand_over = True, effect  # type: ignore[assignment]  # it is one
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
@@ -496,7 +673,7 @@ class Machine:
             if kind is Emit:
                 emitted += 1
                 if emitted > MAX_EMITTED:
-                    return effects, f"the run emits more than {MAX_EMITTED} events"
+                    return effects, TOO_MANY_EMITTED
             elif kind in VALUE_EFFECTS:
                 plain, error = limited_effect(effect)
                 if error:
@@ -513,9 +690,12 @@ class Machine:
 
     def _end(self, outcome: RunOutcome, reason: str = "", failed_at: str = "") -> None:
         self.outcome, self.reason, self.failed_at = outcome, reason, failed_at
-        if self.waiting:
-            self.cancelled = tuple(sorted(self.waiting))
+        if self.waiting or self.open_loops:
+            self.cancelled = tuple(sorted([*self.waiting, *self.open_loops]))
             self.waiting.clear()
+            for loop in self.open_loops.values():
+                loop.note_open()
+            self.open_loops.clear()
 
     # ---- states -----------------------------------------------------------------------------------------------------
 
@@ -535,6 +715,9 @@ class Machine:
             last = mask.bit_length() - 1
             settled = self.settled[last]
             earlier = self._state_after(mask ^ 1 << last)
-            state = earlier.after(self.flow.nodes[last].id, settled.out, settled.effects)
+            id, effects = self.flow.nodes[last].id, settled.effects
+            if settled.names:
+                earlier, effects = with_effects(earlier, settled.names, effects), ()
+            state = earlier.after(id, settled.out, effects, f"{self.prefix}{id}")
             self._states[mask] = state
         return state

@@ -1,16 +1,17 @@
-"""The names in a project that flows may refer to: segments, targets, sources; and the form of consent names."""
+"""The names that flows may refer to: segments, targets and sources of the project, and the roots of expressions."""
 
 from collections.abc import Mapping
 
 from msgspec import Struct
 
+from engine.language.path import ROOTS
 from engine.problem import Problem, did_you_mean
 from engine.profile.consent import is_consent_name
 from engine.schema.value_type import ValueType
 
 
 class ProjectNames(Struct, frozen=True):
-    """The names that the project around a flow defines."""
+    """The names that the project around a flow defines, and the roots that are known within it."""
 
     segments: frozenset[str] = frozenset()
     manual_segments: frozenset[str] = frozenset()
@@ -22,6 +23,7 @@ class ProjectNames(Struct, frozen=True):
     mail_targets: frozenset[str] = frozenset()  # those that are known to be mail servers
     senderless_targets: frozenset[str] = frozenset()  # mail servers without an address from which mails come
     unsigned_targets: frozenset[str] = frozenset()  # HTTP services without a secret that signs webhooks
+    roots: frozenset[str] = ROOTS  # that expressions may read; those of a loop's nodes have `item` and `index`, too
 
     def problem(self, kind: str, name: str) -> Problem | None:
         """The problem of a reference to `name`, or None.

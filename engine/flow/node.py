@@ -166,6 +166,14 @@ class Checked:
         self.defect = defect
 
 
+class Body:
+    """Field note of a loop: the value is a map of nodes, which the loop runs in each of its turns."""
+
+
+class PerTurn:
+    """Field note of a loop: the value is evaluated at the end of each turn, in place of once for the node."""
+
+
 class IsCondition:
     """Field note of `Condition`: the author writes a bare expression, the node sees True or False."""
 

@@ -9,6 +9,8 @@ from engine.flow.condition import placed_reads, read_when
 from engine.flow.config import Config, read_config
 from engine.flow.config_problem import bad_duration
 from engine.flow.consents import NO_CONSENTS, read_consents
+from engine.flow.graph import Wiring
+from engine.flow.loop_node import is_loop
 from engine.flow.names import ProjectNames
 from engine.flow.node import LONGEST_WAIT_MS, Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
@@ -16,8 +18,9 @@ from engine.flow.problem_list import ProblemList
 from engine.flow.registry import Registry
 from engine.flow.workarounds import NODE_KEY_WORKAROUNDS, NODE_WORKAROUNDS, RETRY_WORKAROUNDS
 from engine.language.duration import read_duration
-from engine.language.expression import Condition
+from engine.language.expression import Condition, Expression
 from engine.language.kinds import Shape
+from engine.language.value import Value
 from engine.problem import KeyPath, did_you_mean
 from engine.validation_message import format_value
 
@@ -26,6 +29,23 @@ NODE_ID = re.compile(r"[a-z][a-z0-9_]*")
 MISPLACED_PORT = "H122"
 
 _WORD = re.compile(r"[a-z]+")
+
+
+@dataclass(slots=True)
+class BodyDraft:
+    """The body of a loop as read. `item` is what is known of its items; `at` is the place of what it collects."""
+
+    drafts: "dict[str, NodeDraft]"
+    wiring: Wiring
+    collect: Value | None
+    item: Shape
+    at: KeyPath
+
+    @property
+    def uses(self) -> list[tuple[KeyPath, Condition | Expression]]:
+        """The expressions of the value that is collected in each turn, each with its key path."""
+        expressions = () if self.collect is None else self.collect.expressions
+        return [((*self.at, *below), expression) for below, expression in expressions]
 
 
 @dataclass(slots=True)
@@ -42,6 +62,12 @@ class NodeDraft:
     at: KeyPath
     output: Shape
     next: list[tuple[str, str, KeyPath]] = field(default_factory=list)  # port, target, key path of the edge
+    body: BodyDraft | None = None  # of a loop, unless it has errors
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its config, and of a loop the body, have been read without errors."""
+        return self.config.template is not None and (self.body is not None or not is_loop(self.node))
 
     @property
     def guarded(self) -> bool:
@@ -50,16 +76,17 @@ class NodeDraft:
 
 
 class NodeDraftReader:
-    """Reads nodes, one at a time, and adds their errors to `problems`."""
+    """Reads nodes of the map at the key path `at`, one at a time, and adds their errors to `problems`."""
 
-    def __init__(self, names: ProjectNames, registry: Registry, problems: ProblemList) -> None:
+    def __init__(self, names: ProjectNames, registry: Registry, problems: ProblemList, at: KeyPath) -> None:
         self._names = names
         self._registry = registry
         self._problems = problems
+        self._at = at
 
     def read(self, id: str, raw: Any) -> NodeDraft | None:
         """The draft of the node `raw`; None when its type cannot be determined."""
-        at: KeyPath = ("nodes", id)
+        at: KeyPath = (*self._at, id)
         if not NODE_ID.fullmatch(id):
             self._add_bad_id(id, at)
         if not isinstance(raw, Mapping):

@@ -37,11 +37,29 @@ class OutboxRoom(Struct, frozen=True, omit_defaults=True):
         left = structs.replace(self, deliveries=self.deliveries - 1, bytes=self.bytes - len(encoded))
         return left, _decode(encoded), ""
 
+    @property
+    def whole(self) -> "OutboxRoom":
+        """The room of the unit before any message: a turn of a loop has it, since the loop counts what turns take."""
+        return structs.replace(self, deliveries=self.of_deliveries, bytes=self.of_bytes)
+
+    def less(self, other: "OutboxRoom") -> "OutboxRoom":
+        """The room that is left here once all is taken that has been taken from `other`."""
+        deliveries = self.deliveries - (other.of_deliveries - other.deliveries)
+        return structs.replace(self, deliveries=deliveries, bytes=self.bytes - (other.of_bytes - other.bytes))
+
+    @property
+    def excess(self) -> str:
+        """The limit of the unit that has been exceeded, in words; empty if none has been."""
+        return self._excess_of_unit(0) if self.deliveries < 0 or self.bytes < 0 else ""
+
     def _excess(self, target: str, size: int) -> str:
         if target in self.full:
             return f"the outbox of `{target}` is full: as many messages wait as `deliveries.most_open` allows"
         if size > self.message:
             return f"the message has {size:,} bytes, and `deliveries.most_bytes` is {self.message:,}"
+        return self._excess_of_unit(size)
+
+    def _excess_of_unit(self, size: int) -> str:
         if self.deliveries < 1:
             return f"more than {self.of_deliveries:,} deliveries in a unit (`deliveries.most_per_unit`)"
         if size > self.bytes:

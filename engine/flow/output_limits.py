@@ -1,4 +1,4 @@
-"""Limits of node outputs and written values: plain data (as after encoding and decoding), of limited size."""
+"""Limits of node outputs, written values and emitted events. Values are plain data, as after encoding and decoding."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from engine.profile.value import opaque
 
 MAX_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
 MAX_PROFILE = 1_048_576  # bytes of a profile's view, as JSON
+MAX_EMITTED = 1_000  # child events of one run, and of one unit
+TOO_MANY_EMITTED = f"the run emits more than {MAX_EMITTED:,} events"
 VALUE_EFFECTS = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 
 _encode = msgspec.json.Encoder().encode

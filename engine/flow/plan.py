@@ -15,6 +15,7 @@ from engine.flow.config_template import ConfigTemplate
 from engine.flow.node import Node, Port
 from engine.flow.schedule import Schedule
 from engine.language.expression import Condition
+from engine.language.value import Value
 
 Join = Literal["settled", "any", "all"]
 ProfilePolicy = Literal["required", "optional", "none"]
@@ -27,6 +28,20 @@ class Retry:
 
     times: int = 0
     backoff_ms: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The nodes that a loop runs in each of its turns, as a flow, and the value that it collects at the end of a turn.
+
+    The rest says what one of the nodes does, also within loops in the body.
+    """
+
+    flow: "Flow"
+    collect: Value | None = None
+    reads_profile: bool = False  # other than to identify it
+    identifies: bool = False
+    makes_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +70,11 @@ class PlannedNode:
     deadline_ms: int | None = None
     line: int = 0
     description: str = ""
+    body: Body | None = None  # of a loop
 
     @property
     def reads_profile(self) -> bool:
-        """Whether the node reads the run's profile, other than to identify it."""
+        """Whether the node reads the run's profile, other than to identify it; of a loop, without its turns."""
         return (
             (self.node.uses_profile and not self.node.identifies)
             or bool(self.consents)
@@ -103,6 +119,12 @@ class Flow:
     text: str = ""
     while_waiting: WhileWaiting | None = None  # what a new event does to a run that waits; None: no node waits
     indexes: Mapping[str, int] = field(default_factory=dict)  # into `nodes`, by node id
+    all_nodes: "Mapping[str, PlannedNode]" = field(default_factory=dict)  # by id, also those within loops
+
+    @property
+    def loops(self) -> bool:
+        """Whether the flow has a loop."""
+        return len(self.all_nodes) > len(self.nodes)
 
 
 def tests_profile(condition: Condition | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from msgspec import Meta
 from msgspec.structs import FieldInfo, fields
 
+from engine.flow.loop_node import is_loop
 from engine.flow.node import Node, Sole, asks, declared_ports, type_name
 
 
@@ -98,5 +99,5 @@ def _check(node: type[Node]) -> None:
             raise BadNodeType(f"port `{port.name}` of {name} needs a text")
     if asks(node) and node.answer is Node.answer:
         raise BadNodeType(f"{name} asks but does not answer")
-    if not asks(node) and node.run is Node.run:
+    if not asks(node) and not is_loop(node) and node.run is Node.run:
         raise BadNodeType(f"{name} has neither `run` nor `ask`")

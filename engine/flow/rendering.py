@@ -7,6 +7,7 @@ import msgspec
 
 from engine.flow.config_template import EvaluatedExpression, evaluate_expression
 from engine.flow.effect import Attach, AttachSession, CachePut, Deliver, Effect, Emit, HoldKey, Log, Merge, Respond
+from engine.flow.loop import LoopRun
 from engine.flow.machine import Machine
 from engine.flow.message import HttpMessage
 from engine.flow.node import Hidden, Node, type_name
@@ -32,7 +33,7 @@ def render(trace: Trace, machine: Machine) -> dict[str, Any]:
         "version": machine.flow.version[:16],
         "outcome": machine.outcome or "running",
         "duration_us": round((trace.ended - trace.started) * 1e6),
-        "steps": _steps(machine, trace.steps),
+        "steps": _steps(machine, trace.steps, _Size()),
         "not_run": not_run(machine),
     }
     if machine.reason:
@@ -52,6 +53,8 @@ def not_run(machine: Machine) -> list[dict[str, str]]:
 
 
 def _reason_not_run(machine: Machine, node: PlannedNode) -> str:
+    if node.index in machine.loops:
+        return f"the run ended in {machine.loops[node.index].progress}"
     if node.index in machine.waiting:
         return "it waits" if machine.flow.nodes[node.index].node.waits else "it waits for an answer"
     if node.index in machine.cancelled:
@@ -70,15 +73,42 @@ def _reason_not_run(machine: Machine, node: PlannedNode) -> str:
     return "; ".join(reasons) or "the run had ended"
 
 
-def _steps(machine: Machine, traced_steps: list[TracedStep]) -> list[dict[str, Any]]:
+class _Size:
+    """The size of the steps that have been rendered, in bytes."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
+def _steps(machine: Machine, traced_steps: list[TracedStep], size: _Size) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
-    size = 0
     for traced in traced_steps:
         step = _step(machine, traced)
         length = len(_encoder.encode(step))
-        size += length
-        steps.append(step if size <= MAX_STEPS else {**_step_summary(traced), "cut": length})
+        size.total += length
+        step = step if size.total <= MAX_STEPS else {**_step_summary(traced), "cut": length}
+        steps.append(step if traced.loop is None else step | _turns(traced.loop, size))
     return steps
+
+
+def _turns(loop: LoopRun, size: _Size) -> dict[str, Any]:
+    """The keys that the step of a loop has for its turns: those to show, and the number of the others."""
+    shown = [_turn(loop, index, size) for index in sorted(loop.shown)]
+    others = loop.begun - len(shown)
+    return {"turns": shown} | ({"turns_not_shown": others} if others else {})
+
+
+def _turn(loop: LoopRun, index: int, size: _Size) -> dict[str, Any]:
+    turn = loop.shown[index]
+    assert turn.trace is not None  # noqa: S101  # else it would not be shown
+    document: dict[str, Any] = {
+        "index": index,
+        "item": cut(loop.turns.items[index]),
+        "outcome": turn.outcome or "dropped",
+        "steps": _steps(turn, turn.trace.steps, size),
+        "not_run": not_run(turn),
+    }
+    return document | ({"error": cut_text(f"{turn.failed_at}: {turn.reason}")} if turn.outcome == "failed" else {})
 
 
 def _step_summary(traced: TracedStep) -> dict[str, Any]:
@@ -103,11 +133,12 @@ def _step(machine: Machine, traced: TracedStep) -> dict[str, Any]:
         step["in"] = _config(traced.made)
     if outcome.out is not None:
         step["out"] = cut(outcome.out)
-    logs = [effect for effect in outcome.effects if isinstance(effect, Log)]
+    effects = outcome.effects if traced.loop is None else ()  # else the steps of its turns have them
+    logs = [effect for effect in effects if isinstance(effect, Log)]
     lists = {
         "operations": [
             _show_merge(machine, traced.node.index, effect) if isinstance(effect, Merge) else show_effect(effect)
-            for effect in outcome.effects
+            for effect in effects
             if not isinstance(effect, Log)
         ],
         "logs": [{"level": log.level, "message": cut_text(log.message)} for log in logs],
@@ -135,7 +166,8 @@ def _config(made: Node) -> Any:
     """
     notes = field_notes(type(made))
     names = [name for name, its_notes in notes.items() if not any(isinstance(note, Hidden) for note in its_notes)]
-    config = {name: msgspec.to_builtins(getattr(made, name)) for name in names}
+    written = {info.name: info.encode_name for info in node_fields(type(made))}
+    config = {written[name]: msgspec.to_builtins(getattr(made, name)) for name in names}
     sole = sole_field(type(made))
     others = [info for info in node_fields(type(made)) if info.name != sole]
     if sole in config and all(getattr(made, info.name) == info.default for info in others):

@@ -17,6 +17,8 @@ from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.profile.operations import Operation
 
 RunOutcome = Literal["finished", "failed"]
+Place = int | tuple[int, ...]
+"""The index of a node; within a loop the indexes of the loop, the turn and the node, from the outside in."""
 Identify = Literal["link", "trust", "refuse"]
 
 
@@ -61,6 +63,7 @@ class Settled(Struct, frozen=True, omit_defaults=True):
     effects: tuple[Effect, ...] = ()
     reason: str = ""
     calls: tuple[TracedCall, ...] = ()
+    names: tuple[str, ...] = ()  # of a loop: for each effect the node that had it, with its turn: `lines[3].price`
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):
@@ -83,15 +86,43 @@ class Waiting(Struct, frozen=True, omit_defaults=True):
 class IssuedAsk(Struct, frozen=True):
     """An ask that the machine's caller has to perform, after a pause of `delay_ms`.
 
-    `node` is the index and `id` the id of the asking node; `number` and `attempt` are those of `Waiting`.
+    `node` is the place and `id` the name of the asking node; `number` and `attempt` are those of `Waiting`.
     """
 
-    node: int
+    node: Place
     id: str
     ask: Ask
     number: int
     attempt: int
     delay_ms: int = 0
+
+
+class EndedTurn(Struct, frozen=True, omit_defaults=True):
+    """A turn of a loop that is over: its effects, each with the name of its node, or the reason why it failed."""
+
+    effects: tuple[Effect, ...] = ()
+    names: tuple[str, ...] = ()
+    collected: Any = None
+    failed: bool = False
+    reason: str = ""
+    stops: bool = False  # a node in it has ended the run
+
+
+class OpenTurn(Struct, frozen=True, omit_defaults=True):
+    """A turn of a loop that waits: the states of its nodes, and of the loops in it."""
+
+    settled: dict[int, Settled] = field(default_factory=dict)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    loops: "dict[int, OpenLoop]" = field(default_factory=dict)
+
+
+class OpenLoop(Struct, frozen=True, omit_defaults=True):
+    """A loop whose turns have not all ended. `ended` and `turns` are by the index of the item."""
+
+    items: tuple[Any, ...]
+    via: tuple[int, ...] = ()
+    ended: dict[int, EndedTurn] = field(default_factory=dict)
+    turns: dict[int, OpenTurn] = field(default_factory=dict)
 
 
 class Run(Struct, frozen=True, omit_defaults=True):
@@ -102,6 +133,8 @@ class Run(Struct, frozen=True, omit_defaults=True):
     inputs: Inputs
     settled: dict[int, Settled] = field(default_factory=dict)
     waiting: dict[int, Waiting] = field(default_factory=dict)
+    loops: dict[int, OpenLoop] = field(default_factory=dict)
+    turn_nodes: int = 0  # that have settled in turns of loops
     cancelled: tuple[int, ...] = ()  # the nodes that still waited when the run ended
     outcome: RunOutcome | None = None  # None: not over
     reason: str = ""

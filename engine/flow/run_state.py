@@ -93,8 +93,11 @@ class RunState:
         """The same state for a run with these inputs."""
         return RunState(inputs, self.scope, self.profile, self.operations, self.acting_id, self.rules)
 
-    def after(self, id: str, out: Any, effects: tuple[Effect, ...]) -> "RunState":
-        """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit."""
+    def after(self, id: str, out: Any, effects: tuple[Effect, ...], name: str = "") -> "RunState":
+        """The state after node `id` has left with `out` and `effects`. Raises `Refused` when an effect does not fit.
+
+        `name` is that of the node with its turns, if it is part of a loop.
+        """
         if out is None and not effects:
             return self
         scope = self.scope.copy()
@@ -105,7 +108,7 @@ class RunState:
             if type(effect) in OPERATIONS:
                 new._change(scope, effect)  # type: ignore[arg-type]  # it is one of them
             else:
-                new.apply_effect(scope, effect, id)
+                new.apply_effect(scope, effect, name or id)
         return new
 
     def _change(self, scope: dict[str, Any], operation: Operation) -> None:

@@ -10,10 +10,10 @@ from engine.problem import Problem
 
 def schedule_uses(wiring: Wiring, schedule: Schedule | None) -> Iterator[Problem]:
     """Yield an error for each node that does not fit a flow with this schedule, or without any."""
-    for id, node in wiring.nodes.items():
+    for _, node, place in wiring.places_of_types:
         message, help = _misfit(node, schedule)
         if message:
-            path = (*wiring.places[id], type_name(node))
+            path = (*place, type_name(node))
             yield Problem(code="H129", message=message, path=path, on="key", help=help)
 
 

@@ -1,6 +1,6 @@
 """Checks of the compiled texts of a flow, once the outputs of all its nodes are known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import structs
@@ -10,7 +10,7 @@ from engine.flow.node_draft import NodeDraft
 from engine.language.expression import Condition, Expression
 from engine.language.fields import with_outputs
 from engine.language.findings import findings
-from engine.language.kinds import Shapes
+from engine.language.kinds import A_NUMBER, Shapes
 from engine.problem import KeyPath, Problem
 
 NO_TYPES: Final[Types] = {}
@@ -21,13 +21,32 @@ def useless_parts(drafts: Mapping[str, NodeDraft], types: Types = NO_TYPES) -> l
 
     `types` are those of declared fields of the event: what only follows from them is a warning.
     """
-    shapes = with_outputs({id: draft.output for id, draft in drafts.items()})
-    found: list[Problem] = []
+    return list(_useless(drafts, {}, {}, types))
+
+
+def _useless(drafts: Mapping[str, NodeDraft], around: Shapes, loop: Shapes, types: Types) -> Iterator[Problem]:
+    """Yield the problems of the expressions of some nodes, and of those in their loops.
+
+    `around` are the outputs of the nodes around their loop, and `loop` has the shapes of `item` and `index`.
+    """
+    outputs = {**around, **{id: draft.output for id, draft in drafts.items()}}
+    shapes = {**with_outputs(outputs), **loop}
     for draft in drafts.values():
-        for at, use in draft.config.uses:
-            found += [problem.below(at) for problem in findings(use, shapes)]
-            found += typed_findings(use, shapes, types, at) if types else ()
-    return found
+        yield from _useless_uses(draft.config.uses, shapes, types)
+        if (body := draft.body) is not None:
+            inner = {"item": body.item, "index": A_NUMBER}
+            yield from _useless(body.drafts, outputs, inner, types)
+            of_body = with_outputs({**outputs, **{id: each.output for id, each in body.drafts.items()}})
+            yield from _useless_uses(body.uses, {**of_body, **inner}, types)
+
+
+def _useless_uses(
+    uses: Iterable[tuple[KeyPath, Condition | Expression]], shapes: Shapes, types: Types
+) -> Iterator[Problem]:
+    for at, use in uses:
+        yield from [problem.below(at) for problem in findings(use, shapes)]
+        if types:
+            yield from typed_findings(use, shapes, types, at)
 
 
 def typed_findings(use: Condition | Expression, shapes: Shapes, types: Types, at: KeyPath) -> list[Problem]:

@@ -9,7 +9,7 @@ _WEBHOOK: Final = (
     "write `event: TYPE`, and let the sender call `/collect/TYPE/SOURCE-ID`, which takes the body as properties"
 )
 _WAIT: Final = 'a node of its own waits: `wait: 2h`, `wait.until: {time: "09:00"}` or `wait.for: {event: order-paid}`'
-_LOOP: Final = "let the client send one event for each item; the filters `sum`, `min`, `max` and `join` work on lists"
+_LOOP: Final = 'write `each: {in: "$.event.properties.items[*]", do: {…}}`, with the nodes of a turn below `do`'
 _CODE: Final = "put the code behind an HTTP endpoint and call it with `lookup.http`"
 _SEND: Final = "`lookup.http` sends a request within the run; if it must arrive, let a program read emitted events"
 _CALL: Final = "`event.emit` starts the flows that take the emitted event"
@@ -31,7 +31,7 @@ _REPEATS: Final = 'write `deduplicate: {value: "{{ event.properties.order_id }}"
 NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
     **dict.fromkeys(("wait.event", "wait_for", "wait_until", "delay", "sleep", "pause"), _WAIT),
-    **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "each", "map", "iterate", "repeat"), _LOOP),
+    **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "map", "iterate", "repeat"), _LOOP),
     **dict.fromkeys(("while", "until", "with_items", "split_in_batches", "for_each_item"), _LOOP),
     **dict.fromkeys(("script", "code", "python", "javascript", "function", "run", "exec", "shell"), _CODE),
     **dict.fromkeys(("webhook", "webhook.send", "http", "http.get", "http.post", "http.request", "request"), _SEND),

@@ -57,12 +57,12 @@ def single_expression(pieces: Sequence[Piece]) -> Expression | None:
     return expressions[0] if len(expressions) == 1 and not literal.strip() else None
 
 
-def always_text(data: Any) -> bool:
-    """Return whether `data` is a valid template whose value is always a text."""
+def always_text(data: Any, roots: frozenset[str] = ROOTS) -> bool:
+    """Return whether `data` is a valid template that reads `roots`, and whose value is always a text."""
     if not isinstance(data, str) or not has_template(data):
         return False
     try:
-        return single_expression(split(data, ROOTS)) is None
+        return single_expression(split(data, roots)) is None
     except ProblemError:
         return False
 

@@ -149,7 +149,7 @@ MISTAKES = [
     (
         "`foreach` beside a type",
         changed("segment.add: vip\n", "segment.add: vip\n    foreach: event.properties.items\n"),
-        Expected("H101", "13:5", "` and `"),
+        Expected("H101", "13:5", "`each: {in: "),
     ),
     (
         "`id` in a node",
@@ -282,7 +282,7 @@ MISTAKES = [
         Expected("H111", "12:5", "`next: [first, second]`"),
     ),
     ("the type `end`", changed("segment.add: vip\n", "end: x\n"), Expected("H111", "12:5", "`next`")),
-    ("the type `loop`", changed("segment.add: vip\n", "loop: x\n"), Expected("H111", "12:5", "` and `")),
+    ("the type `loop`", changed("segment.add: vip\n", "loop: x\n"), Expected("H111", "12:5", "`each: {in: ")),
     ("the type `script`", changed("segment.add: vip\n", "script: x\n"), Expected("H111", "12:5", "`lookup.http`")),
     ("the type `print`", changed("segment.add: vip\n", "print: x\n"), Expected("H111", "12:5", "`log: …`")),
     (

@@ -9,6 +9,7 @@ from msgspec import Meta
 from msgspec.structs import fields
 
 from engine.flow.ask import Ask
+from engine.flow.loop_node import LoopNode, Turns
 from engine.flow.node import NO_OUTPUT, Node, NodeContext, Outcome, Sole, asks, declared_ports, type_name
 from engine.flow.node_draft import COMMON_KEYS
 from engine.flow.registry import field_notes
@@ -80,7 +81,7 @@ def test_exactly_the_types_that_need_a_profile_declare_it(node: type[Node]):
 @every_type
 def test_the_json_schema_has_every_field(node: type[Node]):
     schema = msgspec.json.schema(node)["$defs"][node.__name__]
-    assert {field.name for field in fields(node)} <= schema["properties"].keys()
+    assert {field.encode_name for field in fields(node)} <= schema["properties"].keys()
     assert schema["additionalProperties"] is False
 
 
@@ -127,5 +128,7 @@ def test_the_output_of_a_node_has_the_declared_fields(node: type[Node], text: st
         assert result.out is None if shape == NO_OUTPUT else set(result.out) == set(shape.fields or result.out)
 
 
-def run_or_ask(node: Node, context: NodeContext) -> Ask | Outcome:
+def run_or_ask(node: Node, context: NodeContext) -> Ask | Outcome | Turns:
+    if isinstance(node, LoopNode):
+        return node.turns()
     return node.ask(context) if asks(type(node)) else node.run(context)

@@ -22,7 +22,7 @@ def test_the_generated_pages_are_up_to_date():
 def test_a_section_has_every_field_port_and_example_of_the_type(node):
     text = documentation(node)
     assert text.startswith(f"## `{type_name(node)}`\n")
-    assert all(f"| `{field.name}`" in text for field in fields(node))
+    assert all(f"| `{field.encode_name}`" in text for field in fields(node))
     assert all(f"| `{name}` |" in text for name in declared_ports(node) if name not in ("failed", "skipped"))
     assert all(example.strip() in text for example in node.examples)
 

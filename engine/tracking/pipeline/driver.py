@@ -28,6 +28,7 @@ from engine.ports.world import Clock, OutsideCall, Performer
 from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
 from engine.tracking.pipeline.key_holder import Resolve, holder_of
+from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.event import session_view
 from engine.tracking.unit.processing import PendingRun
 from engine.tracking.unit.request import ReplyKey, UnitRequest
@@ -43,11 +44,12 @@ TOO_LATE = NoAnswer("budget", "the answer to the sender could not wait any longe
 class Driver:
     """Brings machines to their end. Branches wait side by side; replies are handed in one by one."""
 
-    def __init__(self, store: Reads, performer: Performer, clock: Clock, resolve: Resolve) -> None:
+    def __init__(self, store: Reads, performer: Performer, clock: Clock, resolve: Resolve, slices: TimeSlices) -> None:
         self.store = store
         self.resolve = resolve
         self.performer = performer
         self.clock = clock
+        self.slices = slices
         self.waiting = 0  # units that wait for the outside
         self._secret = b""
 
@@ -56,12 +58,18 @@ class Driver:
 
         The result is "over" when the run has ended, and "suspended" when all its branches wait for replies that do not
         come now. From the request's deadline on, look-ups that are under way get the reply `TOO_LATE`. Once the run
-        has ended, nothing more is asked, and what is under way is cancelled.
+        has ended, nothing more is asked, and what is under way is cancelled. A machine that rests goes on at once, or
+        when others have had their turn.
         """
         todo = list(pending.asked)
         tasks: Tasks = {}
+        began: float | None = None
         try:
-            while (todo or tasks) and not pending.machine.over:
+            while (todo or tasks or pending.machine.resting) and not pending.machine.over:
+                if pending.machine.resting:
+                    began = await self.slices.after_step(began)
+                    todo += pending.machine.advance()
+                    continue
                 if todo:
                     asked = todo.pop(_next(todo, pending, request))
                     if isinstance(asked.ask, HttpAsk) and _key(pending, asked) not in request.replies:

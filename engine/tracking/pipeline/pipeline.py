@@ -98,8 +98,9 @@ class Pipeline:
         ledger: Ledger | None = None,
     ) -> None:
         self.store = store
-        self.driver = Driver(store, performer, clock, self.resolve)
         self.clock = clock
+        self.slices = TimeSlices(clock.ticks)
+        self.driver = Driver(store, performer, clock, self.resolve, self.slices)
         self.new_id = new_id
         self.cache = ProfileCache()
         self.unmarked = UnmarkedEvents(store)
@@ -107,7 +108,6 @@ class Pipeline:
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
         self.report_apart: ReportApart = report_nothing  # profiles that were set apart on loading, for the log
         self.late = LateCounting(store, self.ledger)
-        self.slices = TimeSlices(clock.ticks)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.listeners: list[Callable[[Changes], None]] = []  # called with changes of records that are stored now
         self.queues.committed = self.committed

@@ -14,7 +14,6 @@ import msgspec
 from msgspec import Struct
 
 from engine.flow.effect import Attach, Effect, Merge
-from engine.flow.plan import PlannedNode
 from engine.flow.run_state import RunState
 from engine.profile.document import Members, Part, Profile
 from engine.profile.fold import fold
@@ -70,7 +69,7 @@ class Membership:
         return state
 
     def after_run(
-        self, state: RunState, event: UnitEvent, effects: list[tuple[PlannedNode, Effect]]
+        self, state: RunState, event: UnitEvent, effects: list[tuple[str, Effect]]
     ) -> tuple[RunState, list[UnitEvent]]:
         """Return the state after a run that has changed the profile, with its segments evaluated; and segment events.
 
@@ -95,7 +94,7 @@ class Membership:
             holds = last.holds if same else None
         return rules.with_membership(profile, view, self.at, holds)
 
-    def with_current_standing(self, profile: Profile, effects: list[tuple[PlannedNode, Effect]]) -> Profile:
+    def with_current_standing(self, profile: Profile, effects: list[tuple[str, Effect]]) -> Profile:
         """Return a profile that was attached, with its windowed segments brought up to date."""
         segment_rules, fields = self.project.segment_rules, self.project.settings.fields
         for _, effect in effects:

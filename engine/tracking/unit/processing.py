@@ -1,7 +1,7 @@
 """Processing: the events of one unit run in order through the flows that they trigger. Pure: no I/O, no clock.
 
-`UnitRun.run` yields each machine that has asked something; its driver answers until the machine is over, and then
-resumes `run`. It yields None between two events, where its caller may do something else.
+`UnitRun.run` yields each machine that has asked something or is resting; its driver answers until the machine is over,
+and then resumes `run`. It yields None between two events, where its caller may do something else.
 
 A unit that is run again is a new `UnitRun` on newer documents, with the same time, seed and ids.
 """
@@ -27,8 +27,8 @@ from engine.flow.effect import (
     Log,
     Respond,
 )
-from engine.flow.machine import MAX_EMITTED, Machine
-from engine.flow.output_limits import outgrowth
+from engine.flow.machine import Machine
+from engine.flow.output_limits import MAX_EMITTED, outgrowth
 from engine.flow.plan import Flow, tests_profile
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs, IssuedAsk
@@ -65,7 +65,7 @@ HANDED_OVER = "handed-over"  # the outcome of a run that was given up
 
 
 class PendingRun(Struct, frozen=True):
-    """A machine that has asked something, with its first asks; `event` names its event within the unit."""
+    """A machine that has asked something or is resting, with its first asks; `event` names its event in the unit."""
 
     machine: Machine
     asked: list[IssuedAsk]
@@ -252,7 +252,7 @@ class UnitRun:
             inputs = msgspec.structs.replace(inputs, handed_over=True)
         machine = Machine(flow, inputs, state.with_inputs(inputs), trace)
         asked = machine.advance()
-        if asked:
+        if asked or machine.resting:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._note_profiles_read(machine)
         if joint and not all(self._is_alone(profile) for profile in machine.profiles_read()):
@@ -281,9 +281,9 @@ class UnitRun:
     def _note_profiles_read(self, machine: Machine) -> None:
         """Note which profiles the run, whatever its outcome, has read, and whether one is not the sender's own."""
         own = self.context.profile.ids if self.context.profile is not None else ()
-        for index, profile in profiles_read(machine):
+        for place, profile in profiles_read(machine):
             self._meet(profile)
-            strange = set(profile.ids).isdisjoint(own) and not proves(machine, index, profile)
+            strange = set(profile.ids).isdisjoint(own) and not proves(machine, place, profile)
             self.effects.foreign = self.effects.foreign or strange
 
     def _is_alone(self, profile: Profile | None) -> bool:
@@ -355,16 +355,16 @@ class UnitRun:
             final, segment_events = membership.after_run(final, event, effects)
         if segment_events and membership.in_a_circle(event, segment_events):
             return f"segments entered and left in a circle: at most {MAX_SEGMENT_EVENTS} in a unit, {MAX_DEPTH} deep"
-        emits = [(node.id, effect) for node, effect in effects if isinstance(effect, Emit)]
-        if emits and (event.depth >= MAX_DEPTH or self._emitted + len(emits) > MAX_EMITTED):
-            return f"events emitting events: at most {MAX_EMITTED} in a unit, {MAX_DEPTH} deep"
+        emits = [(node, effect) for node, effect in effects if isinstance(effect, Emit)]
+        if emits and (reason := self._excess(event, len(emits))):
+            return reason
         self._emitted += len(emits)
         children.extend(self._emit(machine.flow, event, emits))
         for node, effect in effects:
             if type(effect) not in OPERATIONS:  # those are in the state already
-                self._keep(machine, event, node.id, effect)
+                self._keep(machine, event, node, effect)
         if machine.outbox is not self.inputs.outbox:
-            self._deliver(machine, event, [(node.id, one) for node, one in effects if isinstance(one, Deliver)])
+            self._deliver(machine, event, [(node, one) for node, one in effects if isinstance(one, Deliver)])
         self.state = final
         if changed:
             membership.queue_events(final, segment_events)
@@ -379,6 +379,14 @@ class UnitRun:
         for i, (at, delivery) in enumerate(posted(emits, event.depth)):
             self.effects.deliveries.append(RequestedDelivery(delivery, event, flow.name, flow.version, at, i))
         return []
+
+    def _excess(self, event: UnitEvent, emits: int) -> str:
+        """Return the limit that a run would exceed by emitting so many events, in words; empty if it exceeds none."""
+        if event.depth >= MAX_DEPTH:
+            return f"events emit events more than {MAX_DEPTH} deep: for each item of a list, write one `each`"
+        if self._emitted + emits > MAX_EMITTED:
+            return f"the runs of the unit emit more than {MAX_EMITTED:,} events"
+        return ""
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:
         """Keep an effect that does not change the state."""

@@ -5,21 +5,25 @@ from collections.abc import Iterator
 from engine.flow.ask import ProfileReply, ProfilesReply
 from engine.flow.effect import Merge
 from engine.flow.machine import Machine
+from engine.flow.run import Place
 from engine.profile.document import Profile
 from engine.profile.linking import all_own
 
 
-def profiles_read(machine: Machine) -> Iterator[tuple[int, Profile]]:
-    """Yield the stored profiles that a run read, each with the index of the node that asked for it."""
-    for index, reply in machine.replies:
+def profiles_read(machine: Machine) -> Iterator[tuple[Place, Profile]]:
+    """Yield the stored profiles that a run read, each with the place of the node that asked for it."""
+    for place, reply in machine.replies:
         for found in reply.found if isinstance(reply, ProfilesReply) else (reply,):
             if isinstance(found, ProfileReply) and found.profile is not None:
-                yield index, found.profile
+                yield place, found.profile
 
 
-def proves(machine: Machine, index: int, profile: Profile) -> bool:
-    """Return whether node `index` has joined `profile` by a proof, and it has no part of another profile."""
-    settled = machine.settled.get(index)
+def proves(machine: Machine, place: Place, profile: Profile) -> bool:
+    """Return whether the node at `place` has joined `profile` by a proof, and it has no part of another profile.
+
+    Of a node in a loop: whether the loop has.
+    """
+    settled = machine.settled.get(place if isinstance(place, int) else place[0])
     return any(
         effect.other is not None
         and effect.other.id == profile.id

@@ -97,12 +97,12 @@ def run(
 def drive(machine: Machine, answers: Answers | None = None) -> Machine:
     """Answer the asks of a machine until it is over, one at a time."""
     left = {id: list(a) if isinstance(a, Sequence) else [a] for id, a in (answers or {}).items()}
-    asks = machine.advance() or machine.outstanding()
+    asks = machine.advance_fully() or machine.outstanding()
     while asks:
         first, *others = asks
         replies = left.get(first.id)
         machine.reply(first.node, replies.pop(0) if replies else no_answer())
-        asks = [*others, *machine.advance()] if not machine.over else []
+        asks = [*others, *machine.advance_fully()] if not machine.over else []
     assert machine.over
     return machine
 

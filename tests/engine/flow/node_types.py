@@ -93,6 +93,18 @@ class Broken(Node, frozen=True, tag="test.broken"):
         return outcome
 
 
+class Burst(Node, frozen=True, tag="test.burst"):
+    """Emit as many events as the config says."""
+
+    count: Annotated[int, Sole(), Meta(description="The number of events")]
+
+    done = Port("They are emitted", main=True)
+
+    def run(self, context: NodeContext) -> Outcome:
+        """Emit them."""
+        return self.done(effects=[Emit("child", {})] * self.count)
+
+
 class BrokenAnswer(Question, frozen=True, tag="test.broken-answer"):
     """Ask, and run into a bug at the reply."""
 
@@ -101,4 +113,4 @@ class BrokenAnswer(Question, frozen=True, tag="test.broken-answer"):
         raise KeyError("tier")
 
 
-TYPES = (Way, Question, Pages, Broken, BrokenAnswer)
+TYPES = (Way, Question, Pages, Broken, BrokenAnswer, Burst)

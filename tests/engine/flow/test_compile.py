@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.flow.compile import MAX_NODES
 from engine.flow.node import type_name
+from engine.flow.node_map import MAX_NODES
 from engine.flow.plan import Retry
 from tests.engine.flow.build import compiled, flow, problems_of
 from tests.engine.flow.node_types import TYPES

@@ -1,13 +1,11 @@
 """Failures: outcomes by `failed`, failed runs, and bugs in nodes."""
 
-from typing import Any
-
 import pytest
 
 from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
-from engine.flow.machine import MAX_EMITTED, Machine
-from engine.flow.output_limits import MAX_OUT
+from engine.flow.machine import Machine
+from engine.flow.output_limits import MAX_EMITTED, MAX_OUT
 from tests.engine.flow.build import answer, flow, inputs, no_answer, ports, reason_of, run, stored_profile
 from tests.engine.flow.node_types import TYPES
 
@@ -97,13 +95,14 @@ def test_an_output_that_is_too_large_fails_its_node():
 
 
 def test_the_number_of_events_that_a_run_emits_is_limited():
-    nodes: dict[str, Any] = {"s": {"log": "x", "next": [f"e{i}" for i in range(MAX_EMITTED + 1)]}}
-    for i in range(MAX_EMITTED + 1):
-        nodes[f"e{i}"] = {"event.emit": {"type": "child"}, "next": {"failed": "end"}}
-    nodes["end"] = {"log": "too many"}
-    machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}))
-    assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MAX_EMITTED
-    assert reason_of(machine, f"e{MAX_EMITTED}") == f"the run emits more than {MAX_EMITTED} events"
+    text = f"""
+    most: {{test.burst: {MAX_EMITTED}, next: one}}
+    one: {{event.emit: {{type: child}}, next: {{failed: end}}}}
+    end: {{log: too many}}
+    """
+    machine = run(flow(text, TYPES))
+    assert sum(isinstance(effect, Emit) for _, effect in machine.effects()) == MAX_EMITTED == 1_000
+    assert reason_of(machine, "one") == "the run emits more than 1,000 events"
     assert "end" in ports(machine)
 
 
@@ -115,9 +114,8 @@ def test_a_node_whose_effects_are_refused_does_not_stop_the_run():
 
 
 def test_an_event_of_refused_effects_does_not_count_for_the_limit():
-    emits = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MAX_EMITTED)}
-    nodes: dict[str, Any] = {"a": {"test.broken": "stop", "next": {"failed": list(emits)}}, **emits}
-    machine = run(flow({"flow": "f", "trigger": {"event": "paid"}, "nodes": nodes}, TYPES), profile=ANN)
+    text = f"a: {{test.broken: stop, next: {{failed: most}}}}\nmost: {{test.burst: {MAX_EMITTED}}}"
+    machine = run(flow(text, TYPES), profile=ANN)
     assert (machine.outcome, len(list(machine.effects()))) == ("finished", MAX_EMITTED)
 
 
@@ -171,14 +169,15 @@ def test_a_when_does_not_hide_that_branches_do_not_fit_together():
 
 
 def test_a_restored_run_still_counts_the_events_that_it_emitted():
-    nodes: dict[str, Any] = {f"e{i}": {"event.emit": {"type": "child"}} for i in range(MAX_EMITTED)}
-    nodes |= {"ask": {"test.ask": "/", "next": "more"}, "more": {"event.emit": {"type": "child"}}}
-    made = flow(
-        {"flow": "f", "trigger": {"event": "x"}, "start": [id for id in nodes if id != "more"], "nodes": nodes}, TYPES
-    )
+    text = f"""
+    most: {{test.burst: {MAX_EMITTED}, next: ask}}
+    ask: {{test.ask: /, next: more}}
+    more: {{event.emit: {{type: child}}}}
+    """
+    made = flow(text, TYPES)
     state, asked = advance_run(made, new_run(made, inputs()))
     state, _ = advance_run(made, state, (asked[0].node, answer()))
-    assert (state.outcome, state.reason) == ("failed", f"the run emits more than {MAX_EMITTED} events")
+    assert (state.outcome, state.reason) == ("failed", "the run emits more than 1,000 events")
 
 
 def test_a_number_in_a_text_field_becomes_text():

@@ -173,4 +173,4 @@ def test_pauses_anywhere_change_nothing_but_the_time(types: list[str]):
     effects += list(machine.effects())
     assert machine.outcome == "finished"
     assert len(machine.settled) == len(flow.nodes)
-    assert [node.id for node, _ in effects] == [f"n{i}" for i, type in enumerate(types) if "increment" in type]
+    assert [name for name, _ in effects] == [f"n{i}" for i, type in enumerate(types) if "increment" in type]

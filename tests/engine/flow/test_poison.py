@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from engine.flow.compile import MAX_NODES
 from engine.flow.config_template import ConfigTemplate
 from engine.flow.machine import Machine
+from engine.flow.node_map import MAX_NODES
 from engine.flow.plan import Flow, glob
 from engine.flow.run_state import RunState
 from tests.engine.flow.build import (

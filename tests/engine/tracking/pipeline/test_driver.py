@@ -11,6 +11,7 @@ from engine.flow.machine import Machine
 from engine.profile.document import Profile
 from engine.tracking.intake.payload import Intake
 from engine.tracking.pipeline.driver import Driver
+from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.processing import PendingRun
 from engine.tracking.unit.request import UnitRequest
 from storage.memory import MemoryStore
@@ -48,7 +49,8 @@ def driver_of(performer: ScriptedPerformer) -> Driver:
     async def resolve(id: str, now: int) -> Profile | None:
         return None
 
-    return Driver(MemoryStore(), performer, ManualClock(), resolve)
+    clock = ManualClock()
+    return Driver(MemoryStore(), performer, clock, resolve, TimeSlices(clock.ticks))
 
 
 def request() -> UnitRequest:

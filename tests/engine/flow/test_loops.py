@@ -1,0 +1,452 @@
+"""Loops: turns, their effects and failures, nesting, side by side, limits, slices, and loops in a run as a value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.flow.ask import HttpReply, Reply
+from engine.flow.durable_run import advance_run, new_run
+from engine.flow.effect import Emit, Log
+from engine.flow.loop import SLICE
+from engine.flow.machine import Machine
+from engine.flow.plan import Flow
+from engine.flow.run import IssuedAsk, Run
+from engine.flow.trace import Trace
+from engine.profile.operations import Increment
+from tests.engine.flow.build import (
+    answer,
+    flow,
+    http,
+    inputs,
+    no_answer,
+    out,
+    ports,
+    reason_of,
+    run,
+    step_clock,
+    stored_profile,
+    trace_of,
+    traits,
+)
+from tests.engine.flow.node_types import TYPES
+
+ANN = stored_profile("p-ann", {"traits.name": "Ann", "traits.n": 0})
+LOOKUPS = """
+lines:
+  each:
+    in: "$.event.properties.items[*]"
+    do:
+      price: {lookup.http: {target: crm, path: "/{{ item }}"}, next: line}
+      line: {event.emit: {type: line, properties: {sku: "{{ item }}", price: "{{ nodes.price.out }}"}}}
+    collect: "{{ nodes.price.out }}"
+    at_once: AT_ONCE
+    on_error: ON_ERROR
+  next: {done: end, failed: end}
+end: {log: "the end"}
+"""
+
+
+def lookups(at_once: int = 1, on_error: str = "stop") -> Flow:
+    return flow(LOOKUPS.replace("AT_ONCE", str(at_once)).replace("ON_ERROR", on_error))
+
+
+def items(*items: Any) -> dict[str, Any]:
+    return {"items": list(items)}
+
+
+def path_of(asked: IssuedAsk) -> str:
+    return http(asked).path.removeprefix("/")
+
+
+def answered(
+    made: Flow, properties: Mapping[str, Any], replies: Mapping[str, Reply], order: Sequence[str] = ()
+) -> Machine:
+    """A run whose look-ups are answered by their paths, those in `order` first and in that order."""
+    machine = Machine(made, inputs(properties, ANN), trace=Trace(step_clock()))
+    waiting = machine.advance_fully()
+    while waiting and not machine.over:
+        ranked = sorted(waiting, key=lambda asked: order.index(path_of(asked)) if path_of(asked) in order else 99)
+        waiting.remove(asked := ranked[0])
+        machine.reply(asked.node, replies.get(path_of(asked), answer(path_of(asked))))
+        waiting += machine.advance_fully()
+    assert machine.over
+    return machine
+
+
+def emitted(machine: Machine) -> list[str]:
+    return [effect.properties["sku"] for _, effect in machine.effects() if isinstance(effect, Emit)]
+
+
+# ---- what a turn sees -----------------------------------------------------------------------------------------------
+
+
+def test_a_turn_sees_its_own_nodes_and_those_before_the_loop():
+    made = flow(
+        """
+        before: {let: {x: 1}, next: lines}
+        lines:
+          each:
+            in: [a, b]
+            do:
+              first: {let: {x: "{{ nodes.before.out.x }}{{ item }}"}, next: second}
+              second: {log: "{{ nodes.first.out.x }}{{ index }}"}
+        """
+    )
+    assert [effect.message for _, effect in run(made).effects() if isinstance(effect, Log)] == ["1a0", "1b1"]
+
+
+def test_a_turn_sees_no_output_of_another_turn():
+    made = flow(
+        """
+        lines:
+          each:
+            in: [true, false]
+            do:
+              choose: {if: item, next: {then: mark, else: see}}
+              mark: {let: {x: 1}}
+              see: {log: "{{ nodes.mark.out.x | default('nothing') }}"}
+        """.replace("see: {log", "see: {log")
+        .replace("next: {then: mark, else: see}", "next: {then: [mark, see], else: see}")
+        .replace("mark: {let: {x: 1}}", "mark: {let: {x: 1}, next: see}")
+    )
+    assert [effect.message for _, effect in run(made).effects() if isinstance(effect, Log)] == ["1", "nothing"]
+
+
+def test_one_by_one_a_turn_sees_what_those_before_it_have_changed():
+    text = """
+    lines:
+      each:
+        in: [1, 2, 3]
+        do:
+          see: {let: {n: "{{ profile.traits.n }}"}, next: add}
+          add: {profile.increment: {traits.n: "{{ item }}"}}
+        collect: "{{ nodes.see.out.n }}"
+        at_once: 1
+    """
+    machine = run(flow(text), profile=ANN)
+    assert (out(machine, "lines")["items"], traits(machine)["n"]) == ([0, 1, 3], 6)
+    machine = run(flow(text.replace("at_once: 1", "at_once: 2")), profile=ANN)
+    assert (out(machine, "lines")["items"], traits(machine)["n"]) == ([0, 0, 0], 6)
+
+
+def test_nodes_after_the_loop_see_its_output_and_no_item():
+    made = flow(
+        """
+        lines:
+          each: {in: [1, 2], do: {x: {profile.increment: {traits.n: "{{ item }}"}}}, collect: "{{ item * 2 }}"}
+          next: see
+        see: {let: {sum: "{{ nodes.lines.out.items | sum }}", n: "{{ profile.traits.n }}", all: "{{ nodes }}"}}
+        """
+    )
+    machine = run(made, profile=ANN)
+    assert out(machine, "see")["sum"] == 6
+    assert out(machine, "see")["n"] == 3
+    assert list(out(machine, "see")["all"]) == ["lines"]
+    assert not {"item", "index"} & machine.final_state().scope.keys()
+
+
+# ---- side by side ---------------------------------------------------------------------------------------------------
+
+
+def test_turns_side_by_side_ask_at_the_same_time():
+    machine = Machine(lookups(at_once=2), inputs(items("a", "b", "c")))
+    first = machine.advance()
+    assert [(path_of(asked), asked.id) for asked in first] == [("a", "lines[0].price"), ("b", "lines[1].price")]
+    machine.reply(first[1].node, answer("b"))
+    assert [path_of(asked) for asked in machine.advance()] == ["c"]
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_effects_are_in_the_order_of_the_items_whatever_comes_back_first(order: str):
+    machine = answered(lookups(at_once=3), items("a", "b", "c"), {}, order)
+    assert emitted(machine) == ["a", "b", "c"]
+    assert out(machine, "lines") == {"items": ["a", "b", "c"], "count": 3, "failed": []}
+    assert [name for name, effect in machine.effects() if isinstance(effect, Emit)] == [
+        f"lines[{index}].line" for index in range(3)
+    ]
+
+
+@pytest.mark.parametrize("order", ["abcd", "dcba", "cdab"])
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_which_turn_fails_does_not_depend_on_the_order_of_the_answers(on_error: str, order: str):
+    replies = {"b": no_answer(retriable=False), "d": no_answer(retriable=False)}
+    machine = answered(lookups(4, on_error), items("a", "b", "c", "d"), replies, order)
+    if on_error == "skip":
+        assert out(machine, "lines") == {"items": ["a", "c"], "count": 4, "failed": [1, 3]}
+        assert emitted(machine) == ["a", "c"]
+    else:
+        assert (ports(machine)["lines"], emitted(machine)) == ("failed", [])
+        assert reason_of(machine, "lines") == "`lines[1].price`: it took too long"
+
+
+# ---- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_turn_fails_the_loop_and_nothing_of_it_takes_effect():
+    machine = answered(lookups(), items("a", "b", "c"), {"b": answer(status=500)})
+    assert ports(machine) == {"lines": "failed", "end": "done"}
+    assert emitted(machine) == []
+    assert reason_of(machine, "lines") == "`lines[1].price`: `crm` answered 500"
+
+
+def test_a_failed_turn_without_a_way_on_fails_the_run():
+    made = flow("lines: {each: {in: [1, 0, 2], do: {x: {let: {y: '{{ 1 / item }}'}}}}}")
+    machine = run(made)
+    assert (machine.outcome, machine.failed_at) == ("failed", "lines")
+    assert machine.reason.startswith("`lines[1].x`: ")
+
+
+def test_a_failure_that_is_wired_in_the_turn_is_none():
+    made = flow(
+        """
+        lines:
+          each:
+            in: [1, 0]
+            do: {x: {let: {y: "{{ 1 / item }}"}, next: {failed: none}}, none: {log: "no"}}
+            collect: "{{ nodes.x.out.y | default(none) }}"
+        """
+    )
+    assert out(run(made), "lines") == {"items": [1, None], "count": 2, "failed": []}
+
+
+def test_a_skipped_turn_leaves_no_effect():
+    made = flow(
+        """
+        lines:
+          each:
+            in: [1, 0, 2]
+            do:
+              add: {profile.increment: {traits.n: 1}, next: x}
+              x: {let: {y: "{{ 4 / item }}"}}
+            collect: "{{ nodes.x.out.y }}"
+            on_error: skip
+        """
+    )
+    machine = run(made, profile=ANN)
+    assert (traits(machine)["n"], out(machine, "lines")) == (2, {"items": [4, 2], "count": 3, "failed": [1]})
+
+
+def test_a_turn_fails_when_its_value_cannot_be_collected():
+    text = "lines: {each: {in: [{a: 1}, {}], do: {x: {log: x}}, collect: '{{ item.a }}', on_error: skip}}"
+    assert out(run(flow(text)), "lines") == {"items": [1], "count": 2, "failed": [1]}
+    machine = run(flow(text.replace(", on_error: skip", "")))
+    assert reason_of(machine, "lines") == "turn 1: `item.a` is absent"
+
+
+def test_turns_whose_effects_do_not_fit_together_fail():
+    text = """
+    lines:
+      each:
+        in: [1, {a: 1}, 2]
+        do: {x: {profile.set: {traits.n: "{{ item }}"}, next: y}, y: {profile.increment: {traits.m.n: 1}}}
+        at_once: 3
+        on_error: skip
+      next: tail
+    tail: {profile.set: {traits.m: 1}}
+    """
+    machine = run(flow(text), profile=ANN)
+    assert out(machine, "lines")["failed"] == []
+    made = flow(
+        """
+        lines:
+          each:
+            in: [text, 1]
+            do: {x: {profile.set: {traits.n: "{{ item }}"}, when: index == 0, next: {done: y, skipped: y}},
+                 y: {profile.increment: {traits.n: 1}, when: index == 1}}
+            at_once: 2
+            on_error: skip
+        """
+    )
+    machine = run(made, profile=ANN)
+    assert (traits(machine)["n"], out(machine, "lines")["failed"]) == ("text", [1])
+
+
+def test_a_bug_in_a_turn_ends_the_run_and_is_never_skipped():
+    made = flow(
+        "lines: {each: {in: [1], do: {x: {test.broken: raise}}, on_error: skip}, next: {failed: e}}\ne: {log: x}", TYPES
+    )
+    machine = run(made)
+    assert (machine.outcome, machine.failed_at, ports(machine)) == ("failed", "lines", {"lines": "failed"})
+    assert machine.reason.startswith("`lines[0].x`: a bug in test.broken")
+
+
+# ---- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_stop_in_a_turn_ends_the_run_with_the_effects_up_to_there(at_once: int):
+    made = flow(
+        f"""
+        lines:
+          each:
+            in: [1, 2, 3]
+            do: {{add: {{profile.increment: {{traits.n: "{{{{ item }}}}"}}, next: enough}},
+                  enough: {{stop: enough, when: item == 2}}}}
+            at_once: {at_once}
+          next: after
+        after: {{log: never}}
+        """
+    )
+    machine = run(made, profile=ANN)
+    assert (machine.outcome, ports(machine)) == ("finished", {"lines": "stopped"})
+    assert traits(machine)["n"] == 3
+    assert [effect.by for _, effect in machine.effects() if isinstance(effect, Increment)] == [1, 2]
+
+
+def test_a_branch_that_ends_the_run_leaves_the_turns_undone():
+    text = LOOKUPS.replace("AT_ONCE", "2").replace("ON_ERROR", "stop").replace("next: {done: end, failed: end}", "")
+    made = flow({"flow": "f", "trigger": {"event": "paid"}, "start": ["lines", "end"], "nodes": _nodes(text)})
+    machine = Machine(made, inputs(items("a", "b"), ANN), trace=Trace(step_clock()))
+    machine.advance()
+    assert (machine.outcome, machine.cancelled, emitted(machine)) == ("finished", (0,), [])
+    assert trace_of(machine)["not_run"] == [{"node": "lines", "why": "the run ended in turn 0 of 2"}]
+
+
+def _nodes(text: str) -> Any:
+    import yaml
+
+    nodes = yaml.safe_load(text)
+    nodes["end"] = {"stop": "enough"}
+    return nodes
+
+
+# ---- nesting --------------------------------------------------------------------------------------------------------
+
+NESTED = """
+orders:
+  each:
+    in: "$.event.properties.orders[*]"
+    do:
+      order: {let: {id: "{{ item.id }}"}, next: lines}
+      lines:
+        each:
+          in: "{{ item.lines }}"
+          do: {line: {event.emit: {type: line, properties: {sku: "{{ nodes.order.out.id }}{{ item }}{{ index }}"}}}}
+          collect: "{{ nodes.order.out.id }}/{{ item }}"
+        next: sum
+      sum: {log: "{{ item.id }}: {{ nodes.lines.out.count }}"}
+    collect: "{{ nodes.lines.out.items }}"
+"""
+ORDERS = {"orders": [{"id": "A", "lines": [1, 2]}, {"id": "B", "lines": [3]}]}
+
+
+def test_a_loop_within_a_loop_sees_the_nodes_of_the_turn_around_it():
+    machine = run(flow(NESTED), ORDERS)
+    assert out(machine, "orders")["items"] == [["A/1", "A/2"], ["B/3"]]
+    assert emitted(machine) == ["A10", "A21", "B30"]
+    assert [name for name, _ in machine.effects()] == [
+        "orders[0].lines[0].line",
+        "orders[0].lines[1].line",
+        "orders[0].sum",
+        "orders[1].lines[0].line",
+        "orders[1].sum",
+    ]
+
+
+def test_asks_of_inner_turns_have_the_names_of_all_turns():
+    made = flow(
+        """
+        outer:
+          each:
+            in: [1, 2]
+            do: {inner: {each: {in: [3, 4], do: {look: {lookup.http: {target: crm, path: "/{{ item }}"}}}, at_once: 2}}}
+            at_once: 2
+        """
+    )
+    machine = Machine(made, inputs())
+    assert [asked.id for asked in machine.advance()] == [f"outer[{i}].inner[{j}].look" for i in (0, 1) for j in (0, 1)]
+
+
+# ---- limits and slices ----------------------------------------------------------------------------------------------
+
+
+def test_a_loop_that_emits_too_much_fails_the_run_even_if_failures_are_skipped():
+    text = "lines: {each: {in: '{{ event.properties.items }}', do: {x: {test.burst: 100}}, on_error: skip}}"
+    machine = run(flow(text, TYPES), items(*range(10)))
+    assert (machine.outcome, len(list(machine.effects()))) == ("finished", 1_000)
+    machine = run(flow(text, TYPES), items(*range(11)))
+    assert (machine.outcome, machine.reason) == ("failed", "the run emits more than 1,000 events")
+
+
+def test_events_of_skipped_turns_do_not_count_for_the_limit():
+    text = """
+    lines:
+      each:
+        in: "{{ event.properties.items }}"
+        do: {x: {test.burst: 100, next: y}, y: {fail: never mind, when: item % 2 == 0}}
+        on_error: skip
+    """
+    machine = run(flow(text, TYPES), items(*range(20)))
+    assert (machine.outcome, len(list(machine.effects()))) == ("finished", 1_000)
+
+
+def test_the_events_of_nodes_and_loops_count_together():
+    text = "a: {test.burst: 501, next: b}\nb: {each: {in: [1, 2], do: {x: {test.burst: 250}}}}"
+    machine = run(flow(text, TYPES))
+    assert (machine.outcome, machine.reason) == ("failed", "the run emits more than 1,000 events")
+
+
+COUNTING = """
+outer:
+  each:
+    in: "$.event.properties.outer[*]"
+    do: {inner: {each: {in: "{{ event.properties.inner }}", do: {x: {log: "x"}, y: {log: "y", when: "false"}}}}}
+    on_error: skip
+""".replace(', y: {log: "y", when: "false"}', "")
+
+
+def test_the_nodes_that_settle_in_turns_are_limited():
+    made = flow(COUNTING)
+    assert run(made, {"outer": [0] * 99, "inner": [0] * 100}).outcome == "finished"
+    machine = run(made, {"outer": [0] * 100, "inner": [0] * 100})
+    assert (machine.outcome, ports(machine)) == ("failed", {"outer": "failed"})
+    assert "more than 10,000 nodes have settled in the turns of the run's loops" in machine.reason
+
+
+def test_a_long_loop_hands_control_back_after_so_many_nodes():
+    machine = Machine(flow(COUNTING), inputs({"outer": [0] * 5, "inner": [0] * 300}))
+    advances = 0
+    while not machine.over:
+        assert machine.advance() == []
+        advances += 1
+        assert machine.resting != machine.over
+    assert advances == -(-5 * 301 // SLICE) == 4
+
+
+# ---- a run as a value -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_a_loop_can_be_encoded_and_decoded_at_every_ask(at_once: int, on_error: str):
+    made, replies = lookups(at_once, on_error), {"c": answer(status=500)} if on_error == "skip" else {}
+    whole = answered(made, items(*"abcd"), replies, "dcba")
+    state, waiting = advance_run(made, new_run(made, inputs(items(*"abcd"), ANN)))
+    while waiting and state.outcome is None:
+        state = msgspec.json.decode(msgspec.json.encode(state), type=Run)
+        assert {asked.id for asked in Machine.from_run(made, state).outstanding()} == {asked.id for asked in waiting}
+        asked = max(waiting, key=path_of)
+        waiting.remove(asked)
+        state, more = advance_run(made, state, (asked.node, replies.get(path_of(asked), answer(path_of(asked)))))
+        waiting += more
+    assert msgspec.json.encode(state) == msgspec.json.encode(whole.to_run())
+    assert Machine.from_run(made, state).final_state().scope == whole.final_state().scope
+    assert list(Machine.from_run(made, state).effects()) == list(whole.effects())
+
+
+def test_a_replay_of_a_run_with_loops_has_the_same_result():
+    machine = answered(lookups(3, "skip"), items(*"abcdef"), {"c": answer(status=500)}, "fbacde")
+    replayed = machine.replay(Trace(step_clock()))
+    assert replayed.to_run() == machine.to_run()
+    assert list(replayed.effects()) == list(machine.effects())
+
+
+def test_a_late_answer_to_a_dropped_turn_is_ignored():
+    machine = Machine(lookups(3), inputs(items("a", "b", "c"), ANN))
+    asks = machine.advance()
+    machine.reply(asks[0].node, HttpReply(500))
+    machine.advance()
+    assert machine.over
+    assert not machine.reply(asks[1].node, answer("b"))
