@@ -11,13 +11,14 @@ from engine.language.duration import show_duration
 from engine.problem import Problem
 from engine.project.source import Source
 
+NO_SENDER: tuple[int, tuple[PlannedNode, ...]] = (-1, ())
 ROUND_MS = 100  # a deadline that is proposed is a multiple of this
 
 
 def late_look_ups(flow: Flow, sources: Iterable[Source]) -> Iterator[Problem]:
     """Yield a problem if look-ups on one path take longer, at the worst, than the most impatient source waits."""
     budgets = [s for s in sources if s.enabled and flow.trigger.matches_source(s.source)]
-    if not budgets:
+    if not budgets or flow.trigger.schedule is not None:
         return
     source = min(budgets, key=lambda s: (s.answer_within, s.source))
     total, path = slowest_path(flow)
@@ -38,12 +39,17 @@ def late_look_ups(flow: Flow, sources: Iterable[Source]) -> Iterator[Problem]:
 
 
 def slowest_path(flow: Flow) -> tuple[int, tuple[PlannedNode, ...]]:
-    """Return the longest time (ms) that look-ups of one path may take, and these look-ups in their order."""
+    """Return the longest time (ms) that look-ups of one path may take, and these look-ups in their order.
+
+    Behind a node that waits, no sender waits any more.
+    """
     slowest: list[tuple[int, tuple[PlannedNode, ...]]] = []  # up to each node, with it
     for node in flow.nodes:  # in the order of the plan: the sources of a node come before it
         before = max((slowest[source] for source, _ in node.ins), key=lambda path: path[0], default=(0, ()))
         took = longest_ms(node)
         slowest.append((before[0] + took, (*before[1], node)) if took else before)
+        if node.node.waits or before[0] < 0:
+            slowest[-1] = NO_SENDER
     return max(slowest, key=lambda path: path[0], default=(0, ()))
 
 

@@ -89,5 +89,18 @@ def test_the_most_impatient_source_that_starts_the_flow_counts() -> None:
     assert found(both, SHOP, Source(source="page", answer_within=1_500, enabled=False)) == []
 
 
+def test_look_ups_behind_a_wait_have_no_budget() -> None:
+    late = f"{CALL}, retry: {{times: 9}}"
+    waits = "nap: {wait: 2h, next: one}"
+    assert found(flow_of(waits, f"one: {{{late}}}", start="while_waiting: parallel\n")) == []
+    before = flow_of(f"one: {{{late}, next: nap}}", "nap: {wait: 2h}", start="while_waiting: parallel\n")
+    assert len(found(before)) == 1
+
+
+def test_a_flow_with_a_schedule_has_no_budget() -> None:
+    late = f"one: {{{CALL}, retry: {{times: 9}}}}"
+    assert found(flow_of(late, trigger="{schedule: '0 6 * * *', timezone: Europe/Berlin}")) == []
+
+
 def test_a_flow_that_no_source_starts_has_no_budget() -> None:
     assert list(late_look_ups(flow_of(f"one: {{{CALL}, retry: {{times: 9}}}}"), ())) == []
