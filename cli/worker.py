@@ -76,8 +76,8 @@ def _log_started() -> None:
 
 
 def project_version(loaded: LoadedProject) -> str:
-    """A hash of all files of a project."""
-    return sha256(msgspec.json.encode(loaded.sources, order="sorted")).hexdigest()
+    """A hash of all files of a project, and of the versions of the packages that its own nodes come from."""
+    return sha256(msgspec.json.encode((loaded.sources, loaded.packages), order="sorted")).hexdigest()
 
 
 def _read_line() -> bytes:

@@ -57,7 +57,7 @@ def misplaced_files(root: Path) -> tuple[Diagnostic, ...]:
     """Warnings about files and folders beside the known ones that were probably meant to be read."""
     warnings: list[Diagnostic] = []
     for path in sorted(root.iterdir()) if root.is_dir() else ():
-        if path.is_dir() and f"{path.name}s" in FOLDERS:
+        if path.is_dir() and f"{path.name}s" in (*FOLDERS, "nodes"):
             help = f"did you mean `{path.name}s/`?"
             warnings.append(_unread(f"{path.name}", f"the folder `{path.name}/` is not read", help))
         elif path.is_dir() and path.name in ("test", "tests"):

@@ -32,6 +32,7 @@ from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.foreign_users import refused_users, users_without_a_key
 from flows.look_up_time import late_look_ups
+from flows.own_nodes import own_nodes
 from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
 from flows.secret import is_made_up
@@ -48,13 +49,16 @@ _KEY = re.compile(r"([\w.-]+)\s*:")
 class LoadedProject(Struct, frozen=True):
     """A project with its diagnostics. `sources` has the text of each file by file name.
 
-    `names` has, by folder, the names of all flows, segments and sources, also of those with errors.
+    `names` has, by folder, the names of all flows, segments and sources, also of those with errors. `registry` has all
+    node types that its flows may use, and `packages` are the installed ones that some of these come from.
     """
 
     project: Project
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    registry: Registry = field(default_factory=lambda: Registry(()))
+    packages: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -63,8 +67,14 @@ class LoadedProject(Struct, frozen=True):
 
 
 def load_project(root: Path, registry: Registry, environment: Mapping[str, str] | None = None) -> LoadedProject:
-    """Load the project in the directory `root`. Secrets come from `environment`, by default that of this process."""
+    """Load the project in the directory `root`. Secrets come from `environment`, by default that of this process.
+
+    Its flows use the node types of `registry` and its own ones, whose code is run.
+    """
+    own = own_nodes(root, registry)
     loader = _Loader(root, os.environ if environment is None else environment)
+    loader.diagnostics += own.diagnostics
+    loader.sources |= own.sources
     settings = loader.settings()
     # with an error in headrace.yaml, it may be the declaration of an exclusive key that is wrong
     keys_known = all(diagnostic.severity == "warning" for diagnostic in loader.diagnostics)
@@ -79,7 +89,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
         version = sha256(document.text.encode()).hexdigest()
-        flow, problems = compile_flow(data, names, registry, document.line, version=version, text=document.text)
+        flow, problems = compile_flow(data, names, own.registry, document.line, version=version, text=document.text)
         misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
             counters.append(frozenset(counters_of(data)))
@@ -107,7 +117,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         schemas=schemas.values,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
-    return LoadedProject(project, loader.report(), loader.sources, all_names)
+    return LoadedProject(project, loader.report(), loader.sources, all_names, own.registry, own.packages)
 
 
 def _names(

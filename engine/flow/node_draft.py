@@ -96,6 +96,9 @@ class NodeDraftReader:
         if node is None:
             read_when(raw, at, self._names, self._problems)
             return None
+        if (bug := _bug_in_type(node, raw[key])) is not None:
+            self._problems.add("H136", f"a bug in `{key}`, which cannot take this config: {bug!r}", (*at, key))
+            return None
         config = read_config(node, raw[key], self._names, (*at, key))
         self._problems += config.problems
         if config.problems and "own_ports" in vars(node) and not _has_own_ports(raw[key]):
@@ -167,6 +170,8 @@ class NodeDraftReader:
         message = f"a node has no key `{key}`" if typed else f"unknown node type `{key}`"
         workaround = (NODE_KEY_WORKAROUNDS if typed else NODE_WORKAROUNDS).get(key)
         other = f"known here: {', '.join(f'`{name}`' for name in COMMON_KEYS)}" if typed else ""
+        if not typed and key in self._registry.missing:
+            near = f"it is in {self._registry.missing[key]}, which could not be loaded"
         help = workaround or near or other or _suggest_types(key, self._registry.names())
         self._problems.add("H101" if typed else "H111", message, (*at, key), on="key", help=help)
 
@@ -256,6 +261,16 @@ def _has_own_ports(config: Any) -> bool:
 
 
 def _ports(node: type[Node] | None, config: Any) -> dict[str, Port]:
-    if node is None:
+    if node is None or _bug_in_type(node, config) is not None:
         return {}
     return {**declared_ports(node), **node.own_ports(config if isinstance(config, Mapping) else {})}
+
+
+def _bug_in_type(node: type[Node], config: Any) -> Exception | None:
+    """Return what a type raises when it is asked for the ports and the output of a node, or None."""
+    try:
+        node.own_ports(config if isinstance(config, Mapping) else {})
+        node.own_output(config)
+    except Exception as bug:  # noqa: BLE001  # the boundary to the code of node types: a bug there ends only this flow
+        return bug
+    return None

@@ -19,13 +19,19 @@ class BadNodeType(Exception):
 class Registry:
     """Node types, sorted by name. The constructor checks them, so runs need no checks.
 
-    The constructor raises `BadNodeType` for a type that is incomplete, or whose name another type has.
+    The constructor raises `BadNodeType` for a type that is incomplete, or whose name another type has. `places` says in
+    which file or package each type is that does not come with Headrace, by name; `missing` the same of types that could
+    not be loaded.
     """
 
-    def __init__(self, types: Iterable[type[Node]]) -> None:
+    def __init__(
+        self, types: Iterable[type[Node]], places: Mapping[str, str] = {}, missing: Mapping[str, str] = {}
+    ) -> None:
+        self.places = places
+        self.missing = missing
         by_name: dict[str, type[Node]] = {}
         for node in types:
-            _check(node)
+            check_type(node)
             name = type_name(node)
             if name in by_name:
                 raise BadNodeType(
@@ -85,7 +91,8 @@ def sole_field(node: type[Node]) -> str | None:
     return next((name for name, notes in field_notes(node).items() if any(isinstance(n, Sole) for n in notes)), None)
 
 
-def _check(node: type[Node]) -> None:
+def check_type(node: type[Node]) -> None:
+    """Raise `BadNodeType` if a type is incomplete."""
     if node.__struct_config__.tag is None:
         raise BadNodeType(f'{node.__qualname__} needs a name: class {node.__name__}(Node, frozen=True, tag="…")')
     name = f"{node.__qualname__} (`{type_name(node)}`)"

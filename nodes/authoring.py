@@ -1,0 +1,70 @@
+"""The names with which authors write node types of their own: `from nodes.authoring import Node, Port, ...`."""
+
+from msgspec import Meta
+
+from engine.flow.ask import Ask, HttpAsk, HttpReply, NoAnswer, ProfileById, ProfileByKey, ProfileReply, Reply, refusal
+from engine.flow.effect import CachePut, Effect, Emit, Log, Respond, SetEvent, SetSession, Stop
+from engine.flow.node import (
+    NO_OUTPUT,
+    Checked,
+    Condition,
+    Duration,
+    Fixed,
+    Hidden,
+    Keys,
+    Node,
+    NodeContext,
+    Outcome,
+    PercentEncoded,
+    Port,
+    Reference,
+    Sole,
+    Text,
+)
+from engine.language.kinds import A_NUMBER, A_TEXT, ANY_OBJECT, ANYTHING, Shape
+from engine.profile.operations import Append, Increment, Set, Unset
+
+__all__ = [
+    "ANYTHING",
+    "ANY_OBJECT",
+    "A_NUMBER",
+    "A_TEXT",
+    "NO_OUTPUT",
+    "Append",
+    "Ask",
+    "CachePut",
+    "Checked",
+    "Condition",
+    "Duration",
+    "Effect",
+    "Emit",
+    "Fixed",
+    "Hidden",
+    "HttpAsk",
+    "HttpReply",
+    "Increment",
+    "Keys",
+    "Log",
+    "Meta",
+    "NoAnswer",
+    "Node",
+    "NodeContext",
+    "Outcome",
+    "PercentEncoded",
+    "Port",
+    "ProfileById",
+    "ProfileByKey",
+    "ProfileReply",
+    "Reference",
+    "Reply",
+    "Respond",
+    "Set",
+    "SetEvent",
+    "SetSession",
+    "Shape",
+    "Sole",
+    "Stop",
+    "Text",
+    "Unset",
+    "refusal",
+]
