@@ -27,12 +27,13 @@ from effects.http_request import (
     redirect_request,
 )
 from effects.response import retry_after_ms
-from effects.webhook import BadSecret, signing_keys, webhook_body, webhook_headers
+from effects.webhook import webhook_body, webhook_headers
 from engine.flow.ask import HttpAsk
 from engine.flow.message import HttpMessage, WebhookMessage
 from engine.ports.courier import DeliveryResult
 from engine.ports.outbox import StoredDelivery
 from engine.ports.world import Clock
+from engine.project.signing_key import BadSigningKey, signing_keys
 from engine.project.source import Target
 from engine.project.target_limits import timeout_ms
 from engine.sending.answers import http_verdict, impossible, no_answer
@@ -68,7 +69,7 @@ class HttpCourier:
         started = self._clock.ticks()
         try:
             place = self._place(delivery, target)
-        except (RequestRefused, BadSecret) as unusable:
+        except (RequestRefused, BadSigningKey) as unusable:
             return no_answer(str(unusable), health="refuses")  # until an operator corrects the target
         try:
             request = _request(place, delivery, self._clock.now())
@@ -87,7 +88,7 @@ class HttpCourier:
         return structs.replace(result, reason=place.prepared.redaction.text(result.reason), took_ms=took)
 
     def _place(self, delivery: StoredDelivery, target: Target) -> _Place:
-        """Return the prepared target. Raises `RequestRefused` and `BadSecret`."""
+        """Return the prepared target. Raises `RequestRefused` and `BadSigningKey`."""
         name = delivery.target, delivery.mode
         if name not in self._places:
             self._places[name] = _Place(prepare_target(target), signing_keys(target.secret), timeout_ms(target) / 1000)

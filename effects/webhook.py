@@ -1,31 +1,14 @@
 """Webhooks as Standard Webhooks defines them: the body, and the headers that identify, date and sign it."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 
 from engine.flow.message import WebhookMessage
-
-PREFIX: Final = "whsec_"
-MIN_KEY: Final = 16  # bytes: a shorter key can be guessed
-
-
-class BadSecret(ValueError):
-    """A webhook secret that cannot sign. The message does not contain it."""
-
-
-def signing_keys(secret: str | None) -> tuple[bytes, ...]:
-    """Return the keys of a target's `secret`, the newest first: `whsec_` and base64 each, divided by commas.
-
-    Two keys sign during a rotation, so that receivers accept either. Raises `BadSecret`.
-    """
-    return tuple(map(_key, (secret or "").split(","))) if secret else ()
 
 
 def webhook_body(message: WebhookMessage) -> bytes:
@@ -47,14 +30,3 @@ def _signatures(id: str, seconds: int, body: bytes, keys: tuple[bytes, ...]) -> 
     signed = f"{id}.{seconds}.".encode() + body
     for key in keys:
         yield f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
-
-
-def _key(text: str) -> bytes:
-    encoded = text.strip().removeprefix(PREFIX)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadSecret(f"the target's secret is not {PREFIX} and base64") from None
-    if len(key) < MIN_KEY:
-        raise BadSecret(f"the target's secret has fewer than {MIN_KEY} bytes")
-    return key

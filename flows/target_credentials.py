@@ -73,4 +73,4 @@ def _secret_problems(secret: str, at: KeyPath) -> Iterator[Problem]:
         signing_keys(secret)
     except BadSigningKey as error:
         help = "make one by `echo whsec_$(openssl rand -base64 32)`; while it changes write both: `new,old`"
-        yield Problem(code="H404", message=f"`secret` signs no webhooks: {error}", path=at, help=help)
+        yield Problem(code="H404", message=str(error), path=at, help=help)

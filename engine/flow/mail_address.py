@@ -41,6 +41,12 @@ def split_address(text: str) -> tuple[str, str]:
     return name, named["address"].strip()
 
 
+def ascii_address(text: str) -> str:
+    """Return a valid address as mail servers take it: without outer spaces, its host in ASCII."""
+    host = split_address(text)[1].rpartition("@")[2]
+    return text.strip() if host.isascii() else text.strip().replace(f"@{host}", f"@{host.encode('idna').decode()}")
+
+
 def _is_domain(domain: str) -> bool:
     try:
         labels = domain.encode("idna").decode().split(".")

@@ -3,7 +3,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.mail_address import address_defect
+from engine.flow.mail_address import address_defect, ascii_address
 from engine.flow.message import MailMessage, Message
 from engine.flow.node import Escaped, Fixed, NodeContext, Reference, Text
 from nodes.delivery import Delivery
@@ -68,6 +68,5 @@ welcome:
             return f"`subject` is a line of 1 to {_MAX_SUBJECT} printable characters"
         if not self.text.strip():
             return "`text` is empty"
-        return MailMessage(
-            self.to.strip(), self.subject.strip(), self.text, self.html, self.sender.strip(), self.reply_to.strip()
-        )
+        to, sender, reply_to = (ascii_address(text) for text in (self.to, self.sender, self.reply_to))
+        return MailMessage(to, self.subject.strip(), self.text, self.html, sender, reply_to)

@@ -21,10 +21,20 @@ LINKED = sorted(
     {str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]}
     | {"flows/starter/README.md"}
 )
-PAGES = ("README.md", "docs/flows.md", "docs/profiles.md", "docs/schemas.md", "docs/segments.md", "docs/tracking.md")
+PAGES = (
+    "README.md",
+    "docs/deliveries.md",
+    "docs/flows.md",
+    "docs/profiles.md",
+    "docs/schemas.md",
+    "docs/segments.md",
+    "docs/tracking.md",
+)
 NAMES: dict[str, str] = {
     "headrace.yaml": (
         "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n"
+        "  partner: {url: https://partner.example, secret: '${env:PARTNER_SECRET}'}\n"
+        "  mail: {url: smtp://mail.example, sender: shop@shop.example}\n  team: {url: '${env:SLACK_URL}'}\n"
         "keys: {traits.customer: {exclusive: true}}\n"
     ),
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
@@ -32,6 +42,13 @@ NAMES: dict[str, str] = {
     "sources/web-shop.yaml": "source: web-shop\n",
     "sources/app.yaml": "source: app\nschema: learn\n",
     "sources/coupon-desk.yaml": "source: coupon-desk\n",
+}
+SECRETS = {
+    "CRM_TOKEN": "a token of the test",
+    "MAIL_PASSWORD": "a password of the test",
+    "PARTNER_SECRET": "whsec_c2hvcHNob3BzaG9wc2hvcHNob3BzaG9w",
+    "SHOP_USER_SECRET": "x" * 32,
+    "SLACK_URL": "https://hooks.slack.example/T0/B0",
 }
 WRAPPED = "flow: example\ntrigger: {event: example}\n"
 
@@ -63,7 +80,7 @@ def load(text: str, root: Path) -> LoadedProject:
     for path, file in {**NAMES, name: content}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(file)
-    return load_project(root, builtin(), {"CRM_TOKEN": "a token of the test", "SHOP_USER_SECRET": "x" * 32})
+    return load_project(root, builtin(), SECRETS)
 
 
 def placed(text: str) -> tuple[str, str]:

@@ -4,8 +4,9 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from effects.webhook import BadSecret, signing_keys, webhook_body, webhook_headers
+from effects.webhook import webhook_body, webhook_headers
 from engine.flow.message import WebhookMessage
+from engine.project.signing_key import signing_keys
 
 NEW = "whsec_" + base64.b64encode(b"n" * 24).decode()
 OLD = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -43,10 +44,3 @@ def test_the_body_is_the_same_at_every_attempt_and_the_signature_is_of_its_time(
 
 def test_without_a_secret_there_is_no_signature():
     assert webhook_headers("d1", b"{}", 5_000, signing_keys(None)) == {"webhook-id": "d1", "webhook-timestamp": "5"}
-
-
-@pytest.mark.parametrize("secret", ["whsec_é", "whsec_!!!!", "whsec_c2hvcnQ=", "whsec_", f"{NEW},"])
-def test_a_secret_that_cannot_sign_is_refused_without_being_quoted(secret):
-    with pytest.raises(BadSecret) as refused:
-        signing_keys(secret)
-    assert secret not in str(refused.value)

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.flow.mail_address import address_defect, split_address
+from engine.flow.mail_address import address_defect, ascii_address, split_address
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ def test_an_address_of_one_person_is_valid(text: str) -> None:
 )
 def test_what_is_no_address_of_one_person_is_refused(text: str, reason: str) -> None:
     assert reason in address_defect(text)
+
+
+def test_the_host_of_an_address_is_ascii_where_it_is_sent() -> None:
+    assert ascii_address(" Ada <ada@bücher.example> ") == "Ada <ada@xn--bcher-kva.example>"
+    assert ascii_address("ada@shop.example") == "ada@shop.example"
+    assert ascii_address("") == ""
 
 
 def test_an_address_is_divided_into_name_and_address() -> None:
