@@ -100,6 +100,7 @@ def create_app(
             async with (
                 upkeep(pipeline, forgettings) if keeps_up else nullcontext(),
                 lookup_upkeep(lookups, pipeline),
+                sending.running(),
                 background_drain(spooling),
                 timers.running(),
             ):

@@ -67,7 +67,8 @@ def serve(root: Path, options: ServeOptions, console: Console) -> int:
                 console.print(f"  store     {change}", markup=False, highlight=False, soft_wrap=True)
             if options.workers == 1:
                 with opened_spool(spools) as spool:
-                    app = application(loaded, open_store(url, root), key, spool=spool)
+                    sole = store_kind(url) not in SHARED  # the file is locked, or it is this process's memory
+                    app = application(loaded, open_store(url, root), key, spool=spool, sole=sole)
                     code = 0 if run(app, listening) else 1
             else:
                 code = asyncio.run(_run_workers(root, loaded, url, spools, options, listening))

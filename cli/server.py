@@ -15,6 +15,7 @@ from api.app import create_app
 from api.connection import Connection
 from api.front import front
 from api.gate import Bounds
+from api.sending import SendingRules
 from cli.admin_key import AdminKey
 from cli.descriptors import connections_within, raise_limit
 from engine.ports.spool import Spool
@@ -68,8 +69,12 @@ def application(
     keeps_up: bool = True,
     spool: Spool | None = None,
     ledger: Ledger | None = None,
+    sole: bool = False,
 ) -> Litestar:
-    """The web application of a project, with its admin key. `keeps_up`: whether it runs the periodic upkeep."""
+    """The web application of a project, with its admin key.
+
+    `keeps_up`: whether it runs the periodic upkeep; `sole`: whether the store serves no other process meanwhile.
+    """
     return create_app(
         loaded.project,
         store,
@@ -79,6 +84,7 @@ def application(
         spool=spool,
         ledger=ledger,
         bounds=Bounds(connections=connections_within(raise_limit())),
+        rules=SendingRules(sole=sole),
     )
 
 
