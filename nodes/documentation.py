@@ -22,6 +22,7 @@ from engine.flow.node import (
     Port,
     Reference,
     Sole,
+    Verbatim,
     asks,
     declared_ports,
     type_name,
@@ -113,7 +114,8 @@ def _value(kind: shape.Type, notes: tuple[Any, ...]) -> str:
         words += ", values of templates percent-encoded"
     for note in notes:
         words += f", values of templates {note.words}" if isinstance(note, Escaped) else ""
-    return words + (", no templates" if _has(notes, Fixed) else "")
+    verbatim = [f", {note.words}" for note in notes if isinstance(note, Verbatim)]
+    return words + (", no templates" if _has(notes, Fixed) else "") + "".join(verbatim)
 
 
 def _words(kind: shape.Type) -> str:

@@ -33,6 +33,7 @@ from engine.flow.node import (
     PerTurn,
     Reference,
     Sparse,
+    Verbatim,
     type_name,
 )
 from engine.flow.reading import check_reads, worded_consents
@@ -91,6 +92,8 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
             config.problems.append(Problem(code="H115", message=message, path=at, on="key", help=help))
     config.problems += _one_of_two(node, raw_fields, at)
     config.problems += check_reads(config.reads, names)
+    if not config.problems:
+        config.problems += [_placed(problem, at, sole) for problem in node.own_problems(raw_fields)]
     if not any(p.severity == "error" for p in config.problems):
         config.template = reader.template()
     return config
@@ -113,6 +116,13 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
         return None, None
     config.problems += unknown_fields(node, raw, at)
     return {k: v for k, v in raw.items() if k in known}, None
+
+
+def _placed(problem: Problem, at: KeyPath, sole: str | None) -> Problem:
+    """The problem of a field below `at`, where the sole field may take the place of all."""
+    if problem.path[0] == sole:
+        problem = structs.replace(problem, path=problem.path[1:])
+    return problem.below(at)
 
 
 def _one_of_two(node: type[Node], raw_fields: Mapping[str, Any], at: KeyPath) -> Iterator[Problem]:
@@ -263,6 +273,10 @@ class _ConfigReader:
         return len(self.config.problems) == before
 
     def _value(self, info: FieldInfo, raw: Any, at: KeyPath, notes: tuple[Any, ...]) -> None:
+        if _has(notes, Verbatim):
+            if self._fits(info, raw, at):
+                self.literals[info.name] = msgspec.convert(raw, info.type)
+            return
         fixed = _has(notes, Fixed)
         parts: PartWriter | None = str if takes_text(info.type) else None
         parts = percent_encode if _has(notes, PercentEncoded) else parts

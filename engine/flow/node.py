@@ -17,7 +17,7 @@
 A *field note* is an object in a field's `Annotated` that says how authors write the field.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
@@ -28,6 +28,7 @@ from engine.flow.ask import Ask, Reply
 from engine.flow.effect import Effect
 from engine.flow.run import Identify
 from engine.language.kinds import NULL, Shape
+from engine.problem import Problem
 from engine.profile.declared import Fields
 from engine.profile.document import Profile, Scalar
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
@@ -76,6 +77,13 @@ class Sole:
 
 class Fixed:
     """Field note: the value has no templates, so it is known when the flow is loaded."""
+
+
+class Verbatim:
+    """Field note: the value is taken as it is written; `words` say so in the documentation."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
 
 
 class Hidden:
@@ -248,6 +256,14 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def own_output(cls, config: Any) -> Shape:
         """Return the known shape of the output of a node with this config, which is as written and may have errors."""
         return cls.output
+
+    @classmethod
+    def own_problems(cls, fields: Mapping[str, Any]) -> Iterable[Problem]:
+        """The problems of fields that are right each by itself; `fields` are as written, not evaluated.
+
+        The path of a problem begins with the name of its field.
+        """
+        return ()
 
     def run(self, context: NodeContext) -> Outcome:
         """The result of a node that needs nothing from outside the run."""

@@ -27,6 +27,8 @@ _FILTER: Final = "write `if: …` with `next: {then: other_node}`, or `when: …
 _SHARES: Final = "write `split: {red: 50, grey: 50}`: each variant is a port"
 _LIMIT: Final = "write `throttle: {most: 1, per: 1d}`"
 _REPEATS: Final = 'write `deduplicate: {value: "{{ event.properties.order_id }}", within: 1d}`'
+_CHECKED: Final = 'write `validate: {value: "{{ event.properties }}", schema: {…}}`; for one condition, `if`'
+_TEXT: Final = "write `text.render: {template: …, values: {…}}`; a short text is a template of any value"
 
 NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
@@ -39,7 +41,7 @@ NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("email", "email.send", "mail", "send_email", "sms", "push", "slack", "slack.send"), _SEND),
     **dict.fromkeys(("notify", "notification", "telegram", "discord", "teams", "whatsapp", "message", "send"), _SEND),
     **dict.fromkeys(("flow", "flow.call", "flow.run", "call", "subflow", "sub_flow", "include", "workflow"), _CALL),
-    **dict.fromkeys(("set", "assign", "variables", "vars", "transform", "format", "compute", "template"), _COMPUTE),
+    **dict.fromkeys(("set", "assign", "variables", "vars", "transform", "format", "compute"), _COMPUTE),
     **dict.fromkeys(("sql", "query", "database", "db", "postgres", "mysql", "mongodb", "redis"), _QUERY),
     **dict.fromkeys(("merge", "join", "gather"), _JOIN),
     **dict.fromkeys(("parallel", "fork", "branch", "concurrent"), _SPLIT),
@@ -50,6 +52,8 @@ NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("ab_test", "ab_split", "abtest", "experiment", "random_split", "percentage"), _SHARES),
     **dict.fromkeys(("rate_limit", "limit", "frequency_cap", "cap", "debounce", "cooldown"), _LIMIT),
     **dict.fromkeys(("dedupe", "dedup", "unique", "distinct", "once"), _REPEATS),
+    **dict.fromkeys(("json_schema", "jsonschema", "schema", "assert", "check"), _CHECKED),
+    **dict.fromkeys(("render", "template", "text", "jinja", "jinja2", "liquid", "handlebars"), _TEXT),
     **dict.fromkeys(("print", "debug", "echo"), "write `log: …`"),
     **dict.fromkeys(("goto", "jump"), "write `next: other_node` in the node before"),
     **dict.fromkeys(("tag", "add_tag", "label"), "`segment.add` adds the profile to a segment"),

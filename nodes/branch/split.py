@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -6,6 +6,7 @@ from msgspec import Meta
 from engine.flow.node import Fixed, Node, NodeContext, Outcome, Port, Sole, Text, declared_ports
 from engine.language.draw import MAX_BUCKETS, bucket
 from engine.language.kinds import OBJECT, TEXT, Shape
+from engine.problem import Problem
 
 _VARIANT = (
     r"^(?!(?:failed|skipped|into|by|name)$)[a-z][a-z0-9_]*$"  # a variant is a port, so none may be named like a key
@@ -82,22 +83,32 @@ button:
         names = tuple(map(str, _shares(config))) if isinstance(config, Mapping) else ()
         return Shape(OBJECT, {"variant": Shape(TEXT, {}, names)})
 
+    @classmethod
+    def own_problems(cls, fields: Mapping[str, Any]) -> Iterable[Problem]:
+        """The error of shares that cannot be divided."""
+        shares = fields.get("into")
+        if isinstance(shares, Mapping) and (reason := _defect(shares)):
+            yield Problem(code="H114", message=f"the shares of `split` {reason}", path=("into",))
+
     def run(self, context: NodeContext) -> Outcome:
-        """Leave by the variant; by `failed` without a profile and a value, or when all shares are 0."""
+        """Leave by the variant; by `failed` without a profile and a value."""
         value = self.by
         if value is None:
             if context.profile is None:
                 return self.failed(reason="no profile: name a value under `by`")
             value = context.profile["id"]
-        total = sum(self.into.values())
-        if not 0 < total <= MAX_BUCKETS:
-            return self.failed(reason=f"the shares must add up to 1 to {MAX_BUCKETS:,}, not {total:,}")
-        place = bucket(value, total, self.name or context.place)
+        place = bucket(value, sum(self.into.values()), self.name or context.place)
         for name, share in self.into.items():
             place -= share
             if place < 0:
                 return Outcome(name, {"variant": name})
         raise AssertionError("a bucket is below the total")
+
+
+def _defect(shares: Mapping[str, Any]) -> str:
+    """The reason why the shares cannot be divided; empty when they can."""
+    total = sum(shares.values())
+    return "" if 0 < total <= MAX_BUCKETS else f"add up to {total:,}: they must add up to 1 to {MAX_BUCKETS:,}"
 
 
 def _shares(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -74,8 +74,9 @@ def test_without_a_profile_and_a_value_it_leaves_by_failed():
 
 
 @pytest.mark.parametrize("shares", [{"a": 0}, {"a": 1_000_000, "b": 1}])
-def test_shares_that_cannot_be_divided_leave_by_failed(shares):
-    assert Split(into=shares).run(context()).port == "failed"
+def test_shares_that_cannot_be_divided_are_an_error(shares):
+    (problem,) = Split.own_problems({"into": shares})
+    assert (problem.code, problem.path) == ("H114", ("into",))
 
 
 @pytest.mark.parametrize("config", [
