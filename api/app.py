@@ -26,7 +26,9 @@ from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
+from api.scheduling import BackgroundScheduling
 from api.sending import BackgroundSending, SendingRules
+from api.tasks import task_router
 from api.timers import BackgroundTimers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
@@ -90,6 +92,8 @@ def create_app(
     held_up = partial(_has_entries, spool) if spool is not None else _never
     timers = BackgroundTimers(pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=held_up)
 
+    scheduling = BackgroundScheduling(pipeline, looks=keeps_up, sole=rules.sole)
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
@@ -103,10 +107,14 @@ def create_app(
                 sending.running(),
                 background_drain(spooling),
                 timers.running(),
+                sending.running(),
+                scheduling.running(),
             ):
                 yield
 
-    routes = _routes(tracker, forgettings, sending, ReadGuard(admin_key), broken)
+    may_read = ReadGuard(admin_key)
+    routes = _routes(tracker, forgettings, sending, may_read, broken)
+    routes.append(task_router(scheduling.scheduler, may_read))
     routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
 

@@ -25,6 +25,7 @@ from cli.options import (
 )
 from cli.profile_commands import profiles
 from cli.schema_commands import schemas
+from cli.task_commands import tasks
 from engine.ports.kinds import SEARCHABLE
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(profiles, name="profile")
+app.add_typer(tasks, name="task")
 app.add_typer(schemas, name="schema")
 
 

@@ -36,6 +36,11 @@ GUARDED = [
     ("GET", "/forgettings/x"),
     ("POST", "/profiles/x/forget"),
     ("POST", "/profiles/x/unmerge"),
+    ("GET", "/tasks"),
+    ("GET", "/tasks/x"),
+    ("POST", "/tasks/x/run"),
+    ("POST", "/tasks/x/pause"),
+    ("POST", "/tasks/x/resume"),
 ]
 OPEN = {"/", "/health/live", "/health/ready", "/track", "/consent"}
 

@@ -78,13 +78,14 @@ class Scheduler:
         sole: bool = False,
         options: Options = PLAIN,
         report_bug: Callable[[str, BaseException], None] = lambda name, bug: None,
+        report_fired: Callable[[str, FiringRecord], None] = lambda name, record: None,
     ) -> None:
         self._pipeline, self._store = pipeline, pipeline.store
         self._due_times = due_times
         self._holder = holder
         self._sole = sole
         self._options = options
-        self._report_bug = report_bug
+        self._report_bug, self._report_fired = report_bug, report_fired
         self._stored_for: Project | None = None  # the project whose tasks are stored
         self._running: dict[str, FiringTask] = {}
         self._observed: dict[str, tuple[int, float]] = {}  # by task: the version of a foreign claim, since which tick
@@ -92,6 +93,11 @@ class Scheduler:
         self._closing = False
 
     # ---- tasks ------------------------------------------------------------------------------------------------------
+
+    @property
+    def timezone(self) -> str:
+        """The zone of schedules that name none."""
+        return self._pipeline.project.settings.timezone
 
     @property
     def flows(self) -> dict[str, Flow]:
@@ -105,8 +111,7 @@ class Scheduler:
         """
         project, flows = self._pipeline.project, self.flows
         for flow in flows.values():
-            while not await self._stored(flow):
-                pass
+            await self._store_task(flow)
         for task in await self._store.due_records(TASKS, EVERY_TASK, MAX_TASKS):
             if task.id not in flows:
                 await self._change(task.id, gone)
@@ -117,40 +122,37 @@ class Scheduler:
         return [(flow, await self._store.record(TASKS, name)) for name, flow in sorted(self.flows.items())]
 
     async def task(self, name: str) -> Task:
-        """Return a task as it is stored. Raises `NoTask` and `Unavailable`."""
-        if name not in self.flows:
-            raise NoTask(name)
+        """Return a task as it is stored, or as it would be stored. Raises `NoTask` and `Unavailable`."""
+        flow = self._flow(name)
         task = await self._store.record(TASKS, name)
-        if task is None:
-            await self.store_tasks()
-            task = await self._store.record(TASKS, name)
-        if task is None:
-            raise NoTask(name)
-        return task
+        return self._new_task(flow) if task is None else task
 
     async def pause(self, name: str) -> Task:
         """Pause a task. Raises `NoTask` and `Unavailable`."""
-        await self.task(name)
+        await self._store_task(self._flow(name))
         return await self._change(name, lambda task: task if task.paused else paused(task))
 
     async def resume(self, name: str) -> Task:
         """Resume a task: it goes on with the first due time after now. Raises `NoTask` and `Unavailable`."""
-        await self.task(name)
-        next = self._after(self.flows[name])(self._pipeline.clock.now())
+        flow = self._flow(name)
+        await self._store_task(flow)
+        next = self._after(flow)(self._pipeline.clock.now())
         return await self._change(name, lambda task: resumed(task, next) if task.paused else task)
 
     async def run_now(self, name: str) -> FiringTask:
         """Begin to fire a task now, whenever it is due. Raises `NoTask`, `Busy` and `Unavailable`."""
+        flow = self._flow(name)
+        await self._store_task(flow)
         task = await self.task(name)
         if name in self._running or not self._is_free(task):
             raise Busy(name)
         now = self._pipeline.clock.now()
-        since = now - INDEXED_MS if _schedule(self.flows[name]).segment else now
+        since = now - INDEXED_MS if _schedule(flow).segment else now
         due = task.firing.due if task.firing is not None else max(since, (task.last or 0) + 1)
         claim = await Claim.take(self._store, task, self._holder, due)
         if claim is None:
             raise Busy(name)
-        return self._begin(name, self._fire_claimed(self.flows[name], claim, 0))
+        return self._begin(name, self._fire_claimed(flow, claim, 0))
 
     # ---- firing -----------------------------------------------------------------------------------------------------
 
@@ -204,12 +206,14 @@ class Scheduler:
         else:
             firing = FlowFiring(self._pipeline, flow, claim, missed, next, self._options)
         try:
-            return await firing.fire()
+            record = await firing.fire()
         except (TakenOver, Paused):
             return None
         except asyncio.CancelledError:
             await self._leave(claim)
             raise
+        self._report_fired(flow.name, record)
+        return record
 
     async def _leave(self, claim: Claim) -> None:
         try:
@@ -221,8 +225,7 @@ class Scheduler:
 
     def _decision(self, flow: Flow, task: Task) -> Decision | None:
         """Return what to do about a task as it is stored; None if nothing is to do, or another schedule is stored."""
-        project = self._pipeline.project
-        if task.next is None or task.spec != spec_of(_schedule(flow), project.settings.timezone):
+        if task.next is None or task.spec != spec_of(_schedule(flow), self.timezone):
             return None
         now, after = self._pipeline.clock.now(), self._after(flow)
         if task.firing is not None and (task.next <= now):
@@ -252,6 +255,7 @@ class Scheduler:
             await write_task(self._store, skipped(task, record, decision.next), task.version)
         except Conflict:  # another process did it, or fires
             return
+        self._report_fired(task.id, record)
 
     def _begin(self, name: str, firing: FiringCoroutine) -> FiringTask:
         task = asyncio.create_task(firing)
@@ -272,17 +276,31 @@ class Scheduler:
     # ---- parts ------------------------------------------------------------------------------------------------------
 
     def _after(self, flow: Flow) -> After:
-        schedule, zone = _schedule(flow), self._pipeline.project.settings.timezone
+        schedule, zone = _schedule(flow), self.timezone
         return lambda time: self._due_times.after(schedule, time, zone)
+
+    def _flow(self, name: str) -> Flow:
+        flow = self.flows.get(name)
+        if flow is None:
+            raise NoTask(name)
+        return flow
+
+    def _new_task(self, flow: Flow) -> Task:
+        now = self._pipeline.clock.now()
+        return new_task(flow.name, spec_of(_schedule(flow), self.timezone), now, self._after(flow)(now))
+
+    async def _store_task(self, flow: Flow) -> None:
+        while not await self._stored(flow):
+            pass
 
     async def _stored(self, flow: Flow) -> bool:
         """Store the schedule of a flow, if another one is stored. Returns False if another process was faster."""
         now = self._pipeline.clock.now()
-        spec, next = spec_of(_schedule(flow), self._pipeline.project.settings.timezone), self._after(flow)(now)
+        spec, next = spec_of(_schedule(flow), self.timezone), self._after(flow)(now)
         task = await self._store.record(TASKS, flow.name)
         if task is not None and task.spec == spec and (task.paused or task.next is not None):
             return True
-        changed = new_task(flow.name, spec, now, next) if task is None else rescheduled(task, spec, now, next)
+        changed = self._new_task(flow) if task is None else rescheduled(task, spec, now, next)
         try:
             await write_task(self._store, changed, task.version if task is not None else 0)
         except Conflict:

@@ -1,0 +1,63 @@
+"""Scheduled flows while the server runs: they are fired when they are due, by whichever process claims them first."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from effects.due_times import SystemDueTimes
+from effects.ids import new_id
+from effects.schedule import Schedule
+from engine.ports.task import FiringRecord
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.schedules.scheduler import Scheduler
+
+SECONDS: Final = 1  # between two looks: how late a firing may start
+
+log = structlog.get_logger("headrace.schedules")
+
+
+class BackgroundScheduling:
+    """The scheduler of one application; `running` is its context.
+
+    `looks`: it looks for what is due; else it only fires what operators ask for. `sole`: the store serves one process
+    at a time.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, looks: bool = True, sole: bool = False) -> None:
+        self._pipeline = pipeline
+        self._looks = looks
+        self.scheduler = Scheduler(
+            pipeline, SystemDueTimes(), new_id(), sole=sole, report_bug=_log_bug, report_fired=_log_fired
+        )
+
+    async def turn(self) -> None:
+        """Begin to fire what is due. Raises `Unavailable`."""
+        await self.scheduler.turn()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Fire as long as the context is open; at its end, leave what is under way to other processes."""
+        schedule = Schedule(self._pipeline.report)
+        if self._looks:
+            schedule.every("firing scheduled flows", SECONDS, self.turn, first=0)
+        try:
+            async with schedule:
+                yield
+        finally:
+            await self.scheduler.close()
+
+
+def _log_bug(task: str, bug: BaseException) -> None:
+    log.error("a scheduled flow could not be fired", flow=task, exc_info=bug)
+
+
+def _log_fired(task: str, record: FiringRecord) -> None:
+    """Log a firing that failed, that stands for others, or that did not take place."""
+    if record.outcome == "failed":
+        log.warning("a scheduled flow failed", flow=task, reason=record.reason, run=record.run)
+    elif record.outcome == "skipped":
+        log.warning("due times of a scheduled flow were skipped", flow=task, due_times=record.missed)
+    elif record.missed:
+        log.info("a scheduled flow was fired for due times that were missed, too", flow=task, missed=record.missed)

@@ -1,0 +1,119 @@
+"""Routes by which operators see scheduled flows, and fire, pause and resume them."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from litestar import Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from api.problem import HttpProblem
+from api.read_guard import ReadGuard
+from api.unmerge import no_foreign_page
+from engine.flow.plan import Flow
+from engine.flow.schedule import spec_of
+from engine.ports.task import FiringRecord, Task
+from engine.tracking.schedules.scheduler import Busy, NoTask, Scheduler
+
+WAIT_SECONDS: Final = 20.0  # for the end of a firing that was asked for; then it goes on without the request
+
+
+def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
+    """Return the routes of scheduled flows, for clients that may read; those that change something for no page."""
+
+    @get("/tasks", summary="The flows with a schedule, with their next due times")
+    async def tasks() -> list[dict[str, Any]]:
+        zone = scheduler.timezone
+        return [serialize_task(flow, zone, task) for flow, task in await scheduler.tasks()]
+
+    @get("/tasks/{name:str}", summary="A flow with a schedule: its state, and the log of its firings")
+    async def task(name: FromPath[str]) -> dict[str, Any]:
+        return serialize_details(await _found(scheduler, name))
+
+    @post("/tasks/{name:str}/run", status_code=200, summary="Fire a flow with a schedule now", guards=[no_foreign_page])
+    async def run(name: FromPath[str]) -> dict[str, Any]:
+        try:
+            firing = await scheduler.run_now(name)
+        except NoTask as unknown:
+            raise _not_found(name) from unknown
+        except Busy as busy:
+            raise HttpProblem(409, f"`{name}` is being fired: wait for its end") from busy
+        done, _ = await asyncio.wait([firing], timeout=WAIT_SECONDS)
+        record = firing.result() if done else None
+        return {"task": name, "running": not done, "firing": None if record is None else serialize_record(record)}
+
+    @post("/tasks/{name:str}/pause", status_code=200, summary="Pause a flow with a schedule", guards=[no_foreign_page])
+    async def pause(name: FromPath[str]) -> dict[str, Any]:
+        await _found(scheduler, name)
+        return serialize_details(await scheduler.pause(name))
+
+    @post("/tasks/{name:str}/resume", status_code=200, summary="Resume a paused flow", guards=[no_foreign_page])
+    async def resume(name: FromPath[str]) -> dict[str, Any]:
+        await _found(scheduler, name)
+        return serialize_details(await scheduler.resume(name))
+
+    return Router("/", route_handlers=[tasks, task, run, pause, resume], guards=[may_read], tags=["schedules"])
+
+
+async def _found(scheduler: Scheduler, name: str) -> Task:
+    try:
+        return await scheduler.task(name)
+    except NoTask as unknown:
+        raise _not_found(name) from unknown
+
+
+def _not_found(name: str) -> NotFoundException:
+    return NotFoundException(f"no flow with a schedule has the name {name}")
+
+
+def serialize_task(flow: Flow, timezone: str, task: Task | None) -> dict[str, Any]:
+    """Return a task as lists show it; `timezone` is the project's."""
+    assert flow.trigger.schedule is not None  # noqa: S101  # the caller has checked it
+    return {
+        "task": flow.name,
+        "schedule": spec_of(flow.trigger.schedule, timezone),
+        "state": "new" if task is None else _state(task),
+        "next": None if task is None else _time(task.next),
+        "last": None if task is None else _time(task.last),
+        "outcome": None if task is None or not task.log else task.log[0].outcome,
+    }
+
+
+def serialize_details(task: Task) -> dict[str, Any]:
+    """Return all of a task that operators see."""
+    return {
+        "task": task.id,
+        "schedule": task.spec,
+        "state": _state(task),
+        "next": _time(task.next),
+        "last": _time(task.last),
+        "values": msgspec.to_builtins(task.state),
+        "log": [serialize_record(record) for record in task.log],
+    }
+
+
+def serialize_record(record: FiringRecord) -> dict[str, Any]:
+    """Return a firing of a task's log."""
+    return {
+        "due": _time(record.due),
+        "began": _time(record.began),
+        "took_ms": record.ended - record.began,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "missed": record.missed,
+        "run": record.run or None,
+    }
+
+
+def _state(task: Task) -> str:
+    if task.firing is not None and task.firing.by:
+        return "running"
+    if task.paused:
+        return "paused"
+    return "gone" if task.next is None else "waiting"
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
