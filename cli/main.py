@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.console import Console
+from cli.node_commands import node_types
 from cli.options import (
     JsonOption,
     KeyOption,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(profiles, name="profile")
 app.add_typer(tasks, name="task")
 app.add_typer(schemas, name="schema")
+app.add_typer(node_types, name="nodes")
 
 
 def _print_version(requested: bool) -> None:
@@ -278,16 +280,6 @@ def token(
     from cli.token import token as sign_token
 
     raise typer.Exit(sign_token(project, TokenRequest(source, tuple(keys), ttl, session), sys.stdout, sys.stderr))
-
-
-@app.command()
-def nodes(
-    name: Annotated[str | None, typer.Argument(help="A node type, e.g. profile.merge", show_default="all")] = None,
-) -> None:
-    """List the node types, or show one with its fields, ports and an example."""
-    from cli.nodes import show
-
-    raise typer.Exit(show(name, Console()))
 
 
 @app.command()

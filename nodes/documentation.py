@@ -52,6 +52,15 @@ def page(registry: Registry) -> str:
     return "\n".join([INTRO, "| type | what it does |\n|---|---|", contents, "", *map(documentation, registry)])
 
 
+def own_page(registry: Registry) -> str:
+    """The page of the node types that do not come with Headrace."""
+    own = [node for node in registry if type_name(node) in registry.places]
+    rows = ((type_name(node), _summary(node)) for node in own)
+    contents = "\n".join(f"| [`{name}`](#{_anchor(name)}) | {what} | {registry.places[name]} |" for name, what in rows)
+    head = "# Own node types\n\nThis page is made by `headrace nodes docs`.\n"
+    return "\n".join([head, "| type | what it does | where |\n|---|---|---|", contents, "", *map(documentation, own)])
+
+
 def documentation(node: type[Node]) -> str:
     """The section of one node type: its docstring, fields, ports and examples."""
     return "\n".join(_lines(node))
