@@ -29,7 +29,7 @@ from api.response_headers import restrict_browsers
 from api.scheduling import BackgroundScheduling
 from api.sending import BackgroundSending, SendingRules
 from api.tasks import task_router
-from api.timers import BackgroundTimers
+from api.timers import BackgroundTimers, log_postponed
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
@@ -52,6 +52,7 @@ from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
 from engine.tracking.unit.ledger import Ledger
+from engine.tracking.waits.resuming import Resuming
 
 SENDS = SendingRules()
 
@@ -89,6 +90,7 @@ def create_app(
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
     forgettings, sending = Forgettings(pipeline), BackgroundSending(pipeline, rules)
+    resuming = Resuming(pipeline, log_postponed)
     held_up = partial(_has_entries, spool) if spool is not None else _never
     timers = BackgroundTimers(pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=held_up)
 
@@ -98,7 +100,8 @@ def create_app(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
         async with AsyncExitStack() as closing:
-            for each in (spool, store, client, outages, pipeline.late, forgettings):  # the last one closes first
+            # The last one closes first.
+            for each in (spool, store, client, outages, pipeline.late, forgettings, resuming):
                 if each is not None:
                     closing.push_async_callback(each.close)
             async with (

@@ -12,7 +12,9 @@ from effects.ids import new_id
 from effects.schedule import Schedule
 from engine.ports.lease import RENEW_SECONDS, Lease
 from engine.ports.store import Unavailable
+from engine.profile.document import WaitStub
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.waits.resuming import LATER_MS
 from engine.tracking.waits.timers import Timers
 from engine.tracking.waits.waking import wake
 
@@ -46,7 +48,7 @@ class BackgroundTimers:
         self._lease = Lease(pipeline.store, LEASE, new_id(), pipeline.clock.ticks, sole=sole)
         self._timers = Timers(
             pipeline,
-            partial(wake, pipeline),
+            partial(wake, pipeline, report=log_postponed),
             self._lease,
             visitors=visitors,
             held_up=held_up,
@@ -87,6 +89,11 @@ class BackgroundTimers:
         if self._searches:
             schedule.every("keeping the lease of timers", RENEW_SECONDS, self.tend, first=0)
         return schedule
+
+
+def log_postponed(stub: WaitStub) -> None:
+    """Log that a run which is due was put off, since its profile moved in every attempt to resume it."""
+    log.warning("a run that waits was put off", flow=stub.flow, run=stub.run, seconds=LATER_MS // 1000)
 
 
 def _log_jump(expected: int, found: int) -> None:

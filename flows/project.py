@@ -7,7 +7,6 @@ is not reported again wherever the name is used.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +29,7 @@ from flows.dropped_deliveries import dropped_deliveries
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
+from flows.flow_text import compiler_of, version_of
 from flows.foreign_users import refused_users, users_without_a_key
 from flows.look_up_time import late_look_ups
 from flows.own_nodes import own_nodes
@@ -88,7 +88,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     fields, declared = settings.settings.fields, declared_paths(settings.settings)
 
     def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
-        version = sha256(document.text.encode()).hexdigest()
+        version = version_of(document.text)
         flow, problems = compile_flow(data, names, own.registry, document.line, version=version, text=document.text)
         misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
         if not document.failed:
@@ -111,6 +111,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         name=settings.name or root.resolve().name,
         settings=settings.settings,
         flows=tuple(flows.values[name] for name in sorted(flows.values)),
+        broken_flows=flows.names - flows.values.keys(),
+        compile_text=compiler_of(names, own.registry),
         segments=segments.values,
         sources=applied,
         targets=settings.targets,

@@ -44,6 +44,7 @@ def project(
     compiled = [_compiled(text, names) for text in flows]
     return Project(
         name="test",
+        compile_text=lambda text: _compiled(text, names),
         settings=settings,
         flows=tuple(sorted(compiled, key=lambda flow: flow.name)),
         segments={name: _segment(name, condition) for name, condition in segments.items()},

@@ -216,6 +216,7 @@ class Machine:
         return (
             self.outcome is None
             and not self.open_loops
+            and bool(self.waiting)
             and all(isinstance(waiting.ask, WaitAsk) and waiting.reply is None for waiting in self.waiting.values())
         )
 

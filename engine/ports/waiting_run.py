@@ -6,8 +6,9 @@ from msgspec import Raw, Struct, field
 class WaitingRun(Struct, frozen=True, omit_defaults=True):
     """A run that is put away. It never changes; it is deleted when its wait ends.
 
-    `id` is `RUN.N`: the n-th time that this run waits. `run` is the encoded `engine.flow.run.Run`, without its profile
-    and without effects. `profile` is the id under which it acts. `other_profiles` are those whose data it contains.
+    `id` is `RUN.N`: the n-th time that this run waits. `run` is the encoded `engine.flow.paused.PausedRun`. `profile`
+    is the id under which it acts. `other_profiles` are those whose data it contains. `due` and `on` are those of the
+    stub when it was written.
     """
 
     id: str
@@ -18,6 +19,9 @@ class WaitingRun(Struct, frozen=True, omit_defaults=True):
     event: str
     profile: str
     depth: int = 0  # of its event: how many events emitted one another
+    due: int = 0  # ms
+    on: tuple[str, ...] = ()
+    save: bool = True  # events that it emits are stored
     session: str | None = None
     version: int = 1
     other_profiles: tuple[str, ...] = field(default=(), name="met")
@@ -35,4 +39,5 @@ class Arrival(Struct, frozen=True, omit_defaults=True):
     session: str | None = None
     version: int = 1
     other_profiles: tuple[str, ...] = field(default=(), name="met")
+    heard_by: tuple[str, ...] = ()  # the nodes of the run that have waited for it
     awaited: Raw = field(default_factory=lambda: Raw(b"null"))  # the event as flows see it

@@ -1,6 +1,6 @@
 """A project: all files of its authors, read and compiled, as one value that is replaced as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
@@ -52,12 +52,26 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.shares.get(outcome, DEFAULT_SHARES.get(outcome, 0.0))
 
 
+CompileText = Callable[[str], Flow | str]  # of a flow's text: the flow, or why there is none
+
+
+def compiles_nothing(_text: str) -> Flow | str:
+    """Refuse the text of a flow: of a project that was not loaded from files."""
+    return "this project compiles no flows"
+
+
 class Project(Struct, frozen=True, kw_only=True):
-    """A loaded project. `flows` are sorted by name, the order in which the flows of one event run."""
+    """A loaded project. `flows` are sorted by name, the order in which the flows of one event run.
+
+    `broken_flows` are the names of flows that were left out because of their errors. `compile_text` compiles the text
+    of an earlier version of a flow, with the names of this project.
+    """
 
     name: str = ""
     settings: Settings = Settings()
     flows: tuple[Flow, ...] = ()
+    broken_flows: frozenset[str] = frozenset()
+    compile_text: CompileText = compiles_nothing
     segments: Mapping[str, Segment] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)

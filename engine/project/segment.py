@@ -168,7 +168,8 @@ class SegmentRules:
         standing = self._standing(profile, holds, at)
         members = tuple(sorted([name for name, one in standing.items() if one.since]))
         due = self._due(profile.due, standing, scope, at, holds) if self.timed else None
-        due = earliest(due, profile.waits)
+        if profile.waits:
+            due = earliest(due, profile.waits)
         judged = at if self.timed else 0
         return structs.replace(profile, conditional=members, standing=standing, evaluated_at=judged, due=due)
 

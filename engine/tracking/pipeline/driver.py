@@ -30,7 +30,7 @@ from engine.profile.linking import key_link
 from engine.tracking.pipeline.key_holder import Resolve, holder_of
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.unit.event import session_view
-from engine.tracking.unit.processing import PendingRun
+from engine.tracking.unit.pending import PendingRun
 from engine.tracking.unit.request import ReplyKey, UnitRequest
 
 _encode = msgspec.json.Encoder().encode

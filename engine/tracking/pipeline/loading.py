@@ -83,6 +83,8 @@ class Loading:
         comparison of versions detects an outdated profile.
         """
         intake = request.intake
+        if request.resumed is not None:
+            return await self._load_resumed(request, uncommitted)
         if not request.events and intake.profile is not None:
             known = _uncommitted(intake.profile, uncommitted) or await self.stored(intake.profile, request.now)
             return Loaded(None, known, known.profile.id if known else None)
@@ -93,6 +95,23 @@ class Loading:
         if intake.profile_less:
             return await self._load_without_profile(intake, session)
         return await self._load_session(request, session, uncommitted)
+
+    async def _load_resumed(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded:
+        """Return what a run that has waited goes on with: the profile of its id, and its session if that is still its.
+
+        The cache is not asked, since the unit commits nothing where the run is not to go on.
+        """
+        resumed = request.resumed
+        assert resumed is not None  # noqa: S101  # the caller has checked it
+        id, record = resumed.stub.of, resumed.record
+        known = _uncommitted(id, uncommitted) or await self.stored(id, request.now)
+        if known is None or record is None or record.session is None:
+            return Loaded(None, known, id)
+        name = record.source, record.session
+        session = uncommitted.sessions.get(name) if uncommitted is not None else None
+        session = session or await self._store.session(*name)
+        theirs = session is not None and session.profile in known.profile.ids
+        return Loaded(session if theirs else None, known, id)
 
     async def _load_without_profile(self, intake: Intake, session: Session | None) -> Loaded:
         unknown = _session_tombstones(self.secret, session)

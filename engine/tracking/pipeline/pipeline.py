@@ -53,6 +53,7 @@ from msgspec import structs
 
 from engine.flow.output_limits import MAX_PROFILE, outgrowth
 from engine.ports.backoff import BackoffFormula
+from engine.ports.kinds import WAITS
 from engine.ports.records import Changes
 from engine.ports.store import Conflict, Contention, Store, Unavailable
 from engine.ports.world import Clock, Performer
@@ -63,6 +64,7 @@ from engine.tracking.intake.admission import authority
 from engine.tracking.pipeline.attempt import PROFILE_MOVED, Attempt, Enqueued, Finished
 from engine.tracking.pipeline.driver import Driver
 from engine.tracking.pipeline.field_types import FieldTypes, LearntFields
+from engine.tracking.pipeline.flow_versions import FlowVersions
 from engine.tracking.pipeline.handing_over import following_unit
 from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.pipeline.loading import Loaded, Loading
@@ -71,11 +73,12 @@ from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.pipeline.unmarked import UnmarkedEvents
-from engine.tracking.unit.cache import ProfileCache
+from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
 from engine.tracking.unit.event import UnitEvent, earliest_of, system_event
 from engine.tracking.unit.ledger import Counted, Ledger
+from engine.tracking.unit.pending import AskedWaits, PendingRun
 from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.repeat import Marks, reject_foreign
 from engine.tracking.unit.request import UnitRequest, committed_earlier, split_duplicates
@@ -114,6 +117,7 @@ class Pipeline:
         self.full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
+        self.flow_versions = FlowVersions(store, lambda: self.project)
         self.use(project)
 
     def use(self, project: Project) -> None:
@@ -186,13 +190,17 @@ class Pipeline:
             if request.events and not fresh:
                 await queue.drained()  # no repeat is acknowledged before the first one is stored
                 return Finished(await self._repeated(request, loaded, marks))
-            effects, composed = await self.run(request, loaded, fresh)
+            if request.resumed is not None and not self._is_to_resume(request, loaded):
+                await queue.drained()  # what has ended or postponed the wait may not be stored yet
+                return Finished(UNCHANGED)
+            effects, composed = await self.run(request, loaded, fresh, queue)
             following = None if effects.given_up is None else following_unit(request, loaded, fresh, effects)
             if following is not None and not effects.events:
                 await queue.drained()
                 await self.loading.require_current(loaded)  # nothing is committed, which would compare the versions
                 return Finished(None, following)
-            if (not request.events or request.firing is not None) and writes_nothing(effects, composed):
+            is_idle = (not request.events or request.firing is not None) and request.resumed is None
+            if is_idle and writes_nothing(effects, composed):
                 await queue.drained()  # it has read documents that may not be stored yet
                 if request.events:
                     await self.loading.require_current(loaded)
@@ -235,8 +243,12 @@ class Pipeline:
             request, marks = reject_foreign(request, marks, loaded.acting_id, profile)
         return request, marks, fresh
 
-    async def run(self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent]) -> tuple[UnitEffects, Composed]:
+    async def run(
+        self, request: UnitRequest, loaded: Loaded, fresh: list[UnitEvent], queue: ProfileQueue | None = None
+    ) -> tuple[UnitEffects, Composed]:
         """Run events of a unit. Returns their effects, and the documents that are to be committed.
+
+        `queue` is that of its profile, of which the caller holds the lock.
 
         If the profile has become too large, all runs again, and those runs fail that would make it so.
         """
@@ -251,8 +263,10 @@ class Pipeline:
             for pending in run.run([*self._system_events(loaded, request), *fresh]) if has_begun else ():
                 if pending is None:
                     began = await self.slices.after_step(began)
-                else:
+                elif isinstance(pending, PendingRun):
                     await self.driver.drive(pending, request)
+                else:
+                    await self._find_waits(pending, request, queue)
             if run.effects.given_up is not None:  # the events before it are run alone
                 given_up = run.effects.given_up
                 fresh = fresh[: max(given_up.place, 0)]
@@ -265,6 +279,30 @@ class Pipeline:
             if weighed or not _has_outgrown(loaded, composed):
                 return run.effects, composed
             weighed = True
+
+    async def _find_waits(self, asked: AskedWaits, request: UnitRequest, queue: ProfileQueue | None) -> None:
+        """Read waiting runs, and their flows.
+
+        A record that is not there may be one of a unit that is not stored yet, or one that its unit has still to write:
+        loading the profile finishes that.
+        """
+        for stub in asked.stubs:
+            record = await self.store.record(WAITS, stub.id)
+            if record is None and queue is not None:
+                await queue.drained()
+                record = await self.store.record(WAITS, stub.id)
+            if record is None:
+                await self.resolve(stub.of, request.now)
+                record = await self.store.record(WAITS, stub.id)
+            if record is not None:
+                asked.found[stub.id] = await self.flow_versions.with_flow(record)
+
+    def _is_to_resume(self, request: UnitRequest, loaded: Loaded) -> bool:
+        """Whether the run that a unit is to resume waits still, and is ripe."""
+        assert request.resumed is not None  # noqa: S101  # the caller has checked it
+        profile = loaded.cached.profile if loaded.cached is not None else None
+        at = max(request.now, profile.evaluated_at) if profile is not None else 0
+        return profile is not None and request.resumed.stub_in(profile, at) is not None
 
     async def _regrouped(self, effects: UnitEffects, request: UnitRequest) -> Composed:
         """Return the documents of a unit that has joined profiles or set some apart. Raises `Unavailable`."""
@@ -368,6 +406,8 @@ class Pipeline:
         )
         if self.full_targets:
             context = structs.replace(context, full_targets=self.full_targets)
+        if request.resumed is not None:
+            return structs.replace(context, resumed=request.resumed)
         if request.firing is not None:
             return structs.replace(context, firing=request.firing, has_events=False)
         if loaded.login is None and request.handed_over is None:
@@ -392,9 +432,15 @@ class Pipeline:
             and self.triggers.of_system("profile-created")
         ):
             events.append(system_event("profile-created", known.profile.id, save))
-        if session is not None and session.version == 0 and self.triggers.of_system("session-opened"):
+        if session is not None and session.version == 0 and self._is_heard("session-opened", known):
             events.append(system_event("session-opened", f"{session.source}/{session.id}", save))
         return events
+
+    def _is_heard(self, type: str, known: CachedProfile | None) -> bool:
+        """Whether an event of the system triggers a flow, or a run of the profile waits for it."""
+        if self.triggers.of_system(type):
+            return True
+        return known is not None and any(type in stub.on for stub in known.profile.waits)
 
     def _forget(self, request: UnitRequest, actings: Iterable[str | None], profiles: Iterable[Profile | None]) -> None:
         """Drop the cached documents that a conflict has shown to be outdated."""

@@ -113,7 +113,7 @@ def compose(
             ),
             rejected=(*rejected, *_refused(effects)) if effects.refused else rejected,
             cache=tuple([_entry(effects, put) for put in effects.cache]),
-            changes=deliveries,
+            changes=deliveries if effects.waits is None else (*deliveries, *effects.waits.changes()),
         ),
         known,
         session,
@@ -162,6 +162,8 @@ def _profiles(
     profile, _ = apply_operations(state.profile, acting_id, state.operations, context.now, before, state.rules)
     if regrouped is not None:
         profile = at_next_version(profile, versioned(regrouped, stored))
+    if effects.waits is not None:
+        profile = msgspec.structs.replace(profile, waits=effects.waits.open(profile))
     view = state.scope["profile"].copy()
     view["metadata"] = metadata(profile)
     if len(profile.parts) != len(view["ids"]):  # an id has acted for the first time
@@ -317,7 +319,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         **(result.trace or {}),
     }
     return RunRecord(
-        id=run_id(result.event.id, result.flow, result.version, context.seed, *given_up),
+        id=run_id(result.event.id, result.flow, result.version, context.seed, *result.names, *given_up),
         event=result.event.id,
         flow=result.flow,
         version=result.version,

@@ -13,8 +13,10 @@ from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
+from engine.tracking.unit.resumed import Resumed
 from engine.tracking.unit.scheduled import Firing
 from engine.tracking.unit.sender import Login
+from engine.tracking.unit.waits import UnitWaits
 
 
 class UnitContext(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     given_up: tuple["FlowResult", ...] = ()  # that run
     full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
     firing: Firing | None = None  # the unit is one of a scheduled flow
+    resumed: Resumed | None = None  # the unit resumes a run that has waited
 
 
 class FlowResult(Struct, frozen=True):
@@ -52,6 +55,7 @@ class FlowResult(Struct, frozen=True):
     outcome: str
     trace: dict[str, Any] | None = None
     other_profiles: tuple[str, ...] = ()  # that it read, beside its own
+    names: tuple[str, ...] = ()  # which distinguish its record from others of the event and the flow in the unit
 
 
 class GivenUp(Struct, frozen=True):
@@ -74,9 +78,9 @@ class RanEvent(Struct, frozen=True):
     acting_id: str | None
 
 
-def run_id(event: str, flow: str, version: str, seed: str, *given_up: str) -> str:
-    """Return the id of the record of a run; `given_up` is its outcome if it handed its session over."""
-    return short_hash("run", event, flow, version, seed, *given_up)
+def run_id(event: str, flow: str, version: str, seed: str, *names: str) -> str:
+    """Return the id of the record of a run; `names` are those of `FlowResult`, and its outcome if it was given up."""
+    return short_hash("run", event, flow, version, seed, *names)
 
 
 class RequestedDelivery(Struct, frozen=True):
@@ -106,6 +110,7 @@ class UnitEffects(Struct):
     session_attached: AttachSession | None = None
     cache: list[CachePut] = []
     deliveries: list[RequestedDelivery] = []
+    waits: UnitWaits | None = None  # made for the first one that is begun, ended, or arrived for
     foreign: bool = False  # a run read a profile, or a joint one, that is not the sender's own
     refused: bool = False  # an event has values that could not be cast
     given_up: GivenUp | None = None  # then all other effects are void

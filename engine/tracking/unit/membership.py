@@ -19,7 +19,7 @@ from engine.profile.document import Members, Part, Profile
 from engine.profile.fold import fold
 from engine.profile.operations import Operation
 from engine.profile.profile_view import profile_view
-from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, segment_event
+from engine.tracking.unit.event import MAX_DEPTH, SEGMENT_ENTERED, SEGMENT_LEFT, UnitEvent, segment_event
 from engine.tracking.unit.triggers import Triggers
 
 MAX_SEGMENT_EVENTS = 1_000  # segments that a unit's profile enters and leaves, where flows are triggered by it
@@ -47,6 +47,7 @@ class Membership:
         self._last: _Evaluation | None = None
         self._now = now
         self.at = now  # the time of segments: a profile's never goes back
+        self.heard: set[str] = set()  # the patterns of events for which runs of the profile wait
         self.queued_events: deque[UnitEvent] = deque()  # segments that were entered or left, in that order
 
     def begin(self, profile: Profile, view: dict[str, Any]) -> Profile:
@@ -63,7 +64,7 @@ class Membership:
         """
         state = self._with_segments(state)
         segment_events: list[UnitEvent] = []
-        if self._triggers.segment_events:
+        if self._triggers.segment_events or self.heard:
             segment_events = self._segment_events(state, parent, self._brought(effects, state))
         self.queue_events(state, segment_events[: MAX_SEGMENT_EVENTS - self._event_count])
         return state
@@ -76,7 +77,7 @@ class Membership:
         The events are not queued yet: the run may still be refused.
         """
         state = self._with_segments(state)
-        if not self._triggers.segment_events:
+        if not (self._triggers.segment_events or self.heard):
             return state, []
         brought = self._brought([effect for _, effect in effects], state)
         return state, self._segment_events(state, event, brought)
@@ -168,6 +169,12 @@ class Membership:
                 found |= names if other.parts.keys() <= parts else names & set(state.scope["profile"]["segments"])
         return found
 
+    def _is_heard(self, entered: bool) -> bool:
+        """Whether a flow is triggered by segments that are entered, or left, or a run waits for that."""
+        if self._triggers.listens_to_segment(entered):
+            return True
+        return (SEGMENT_ENTERED if entered else SEGMENT_LEFT) in self.heard
+
     def _segment_events(self, state: RunState, parent: UnitEvent | None, known: Iterable[str] = ()) -> list[UnitEvent]:
         """Return an event for each segment that the profile has entered or left, if a flow is triggered by it."""
         if state.profile is None:
@@ -178,7 +185,7 @@ class Membership:
             before &= now  # others were set apart from it: it has not left what it was in through them only
         for name in sorted(before ^ now):
             entered = name in now
-            if name in self.project.segments and self._triggers.listens_to_segment(entered):
+            if name in self.project.segments and self._is_heard(entered):
                 of = profile.id, str(profile.version), str(self._event_count + len(found))
                 found.append(segment_event(entered, name, of, parent, self._save))
         return found

@@ -8,11 +8,10 @@ A unit that is run again is a new `UnitRun` on newer documents, with the same ti
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from engine.flow.consents import missing_consent
 from engine.flow.effect import (
@@ -31,7 +30,7 @@ from engine.flow.machine import Machine
 from engine.flow.output_limits import MAX_EMITTED, outgrowth
 from engine.flow.plan import Flow, tests_profile
 from engine.flow.rendering import cut_all, render, show_effect
-from engine.flow.run import Inputs, IssuedAsk
+from engine.flow.run import Inputs
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.schedule import SCHEDULE_FIRED
 from engine.flow.trace import Trace
@@ -56,23 +55,18 @@ from engine.tracking.unit.event import MAX_DEPTH, UnitEvent, child_event, refuse
 from engine.tracking.unit.login import login_links
 from engine.tracking.unit.membership import MAX_SEGMENT_EVENTS, Membership
 from engine.tracking.unit.met_documents import MetDocuments
+from engine.tracking.unit.pending import Pending, PendingRun
 from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.quiet_flows import quiet_results
 from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted
 from engine.tracking.unit.triggers import Triggers
+from engine.tracking.unit.waiting import waits_since
+from engine.tracking.unit.waiting_runs import WaitingRuns
 
 HANDED_OVER = "handed-over"  # the outcome of a run that was given up
 
 
-class PendingRun(Struct, frozen=True):
-    """A machine that has asked something or is resting, with its first asks; `event` names its event in the unit."""
-
-    machine: Machine
-    asked: list[IssuedAsk]
-    event: str
-
-
-class UnitRun:
+class UnitRun(WaitingRuns):
     """Runs a unit's events. Once `run` is exhausted, `effects` holds all that the runs did."""
 
     _met: MetDocuments | None = None  # made for the first one
@@ -121,9 +115,11 @@ class UnitRun:
         self._runs = 0
         self._begun = False
 
-    def run(self, events: list[UnitEvent]) -> Iterator[PendingRun | None]:
+    def run(self, events: list[UnitEvent]) -> Pending:
         """Run `events` in order; each one's segment events and children run before the next."""
         queued = self.membership.queued_events
+        if self.state.profile is not None and self.state.profile.waits:
+            events = yield from self._begin_with_waits(events)
         for event in events:
             if queued and event.origin == "client":
                 yield from self._run_with_consequences(queued.popleft())
@@ -135,7 +131,7 @@ class UnitRun:
             yield from self._run_with_consequences(queued.popleft())
         self.effects.state = self.state
 
-    def _run_with_consequences(self, first: UnitEvent) -> Iterator[PendingRun | None]:
+    def _run_with_consequences(self, first: UnitEvent) -> Pending:
         """Run an event, the queued segment events, and the children of all these.
 
         Segment events run in the order in which the segments were entered or left, before any child. This is a loop,
@@ -148,13 +144,13 @@ class UnitRun:
                 yield None
             self._begun = True
             children: list[UnitEvent] = []
-            yield from self._event(event, children)
+            yield from self._event(event, children) if event is not self._resuming else self._resume(event, children)
             if self._given_up:
                 return
             stack.extend(reversed(children))
             event = queued.popleft() if queued else stack.pop() if stack else None
 
-    def _event(self, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
+    def _event(self, event: UnitEvent, children: list[UnitEvent]) -> Pending:
         """Run one event; adds those that it emits to `children`."""
         self._show(event)
         flows, quiet = self.triggers.by_type[event.type]
@@ -171,6 +167,9 @@ class UnitRun:
             yield from self._flow(flow, event, children)
             if self._given_up:
                 return
+        profile = self.state.profile
+        if profile is not None and (profile.waits or self.effects.waits is not None):
+            yield from self._hear(event)
         if self.context.debug:
             listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
             self.effects.flows += quiet_results(event, quiet, listed=listed)
@@ -230,7 +229,7 @@ class UnitRun:
 
     # ---- one flow for one event -------------------------------------------------------------------------------------
 
-    def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Iterator[PendingRun]:
+    def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Pending:
         joint = self.context.identify != "trust" and not self._is_alone(self.state.profile)
         if self._joined:
             self._joined = ()
@@ -238,10 +237,7 @@ class UnitRun:
             self._note_joint()
         no = self._not_run(flow)
         if no is not None:
-            if self.context.debug:
-                self.effects.flows.append(
-                    FlowResult(event, flow.name, flow.version, no[0], {"reason": no[1]}, self._joined)
-                )
+            self._record_not_run(flow, event, *no)
             return
         self._runs += 1
         trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
@@ -255,15 +251,19 @@ class UnitRun:
         if asked or machine.resting:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._note_profiles_read(machine)
-        if joint and not all(self._is_alone(profile) for profile in machine.profiles_read()):
-            self._note_joint()
+        if machine.paused:
+            yield from self._refuse_waits(machine, event)
+        if joint:
+            self._note_joint_reads(machine)
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
             self._give_up(machine, event, trace, to)
             return
-        if machine.outcome == "finished" and (reason := self._take(machine, event, children)):
+        if machine.outcome != "failed" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
         if machine.outcome == "finished" and flow.profile == "none":
             self._keep_profile(before)
+        if flow.while_waiting == "restart":
+            yield from self._end_others(machine, event)
         self._record(machine, event, trace)
 
     def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
@@ -289,6 +289,11 @@ class UnitRun:
     def _is_alone(self, profile: Profile | None) -> bool:
         """Whether no claim joins the sender to others in its profile."""
         return profile is None or not profile.links or all_own(profile, self.state.acting_id or profile.id)
+
+    def _note_joint_reads(self, machine: Machine) -> None:
+        """Note that a run has read a joint profile, if it has."""
+        if not all(self._is_alone(profile) for profile in machine.profiles_read()):
+            self._note_joint()
 
     def _note_joint(self) -> None:
         """Note that a run has read a profile to which claims join others: also if they are set apart later."""
@@ -322,6 +327,8 @@ class UnitRun:
             return "not-triggered", {"expression": trigger.when.source, "values": cut_all(said.values), "result": False}
         if flow.profile == "required" and self.state.profile is None:
             return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
+        if flow.while_waiting == "ignore" and (waiting := self._waiting_run(flow)) is not None:
+            return "filtered", {"expression": "while_waiting: ignore", "why": waits_since(waiting)}
         if flow.consents and (lacks := missing_consent(self.state, flow.consents)) is not None:
             return "filtered", {
                 "expression": f"consents: {lacks.name}",
@@ -329,6 +336,11 @@ class UnitRun:
                 "why": lacks.reason,
             }
         return None
+
+    def _record_not_run(self, flow: Flow, event: UnitEvent, outcome: str, reason: dict[str, Any]) -> None:
+        if self.context.debug:
+            trace = {"reason": reason}
+            self.effects.flows.append(FlowResult(event, flow.name, flow.version, outcome, trace, self._joined))
 
     def _without_profile(self) -> RunState:
         return RunState(self.inputs, {**self.state.scope, "profile": None}, None)
@@ -450,11 +462,19 @@ class UnitRun:
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
-        if trace is None and (machine.outcome == "failed" or (machine.replies and machine.could_not_identify())):
+        flow, outcome, keeps = machine.flow, machine.outcome or "paused", True
+        if machine.outcome is None:
+            keeps = trace is not None or self.triggers.is_kept(outcome, event.id, flow.name)
+        if trace is None and (
+            machine.outcome == "failed"
+            or (machine.outcome is None and keeps)
+            or (machine.replies and machine.could_not_identify())
+        ):
             trace = Trace(self.ticks)
             machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
         others = tuple(dict.fromkeys([profile.id for _, profile in profiles_read(machine)])) if machine.replies else ()
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
-        outcome = machine.outcome or "failed"
-        self.effects.flows.append(FlowResult(event, machine.flow.name, machine.flow.version, outcome, document, others))
+        if machine.outcome is None or event is self._resuming:
+            document, others = self._with_wait(machine, event, document, others)
+        self.effects.flows.append(FlowResult(event, flow.name, flow.version, outcome, document, others))

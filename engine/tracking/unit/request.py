@@ -21,6 +21,7 @@ from engine.tracking.intake.pair import session_of_pair, with_checked_pair
 from engine.tracking.intake.payload import Incoming, Intake, Refusal
 from engine.tracking.unit.effects import FlowResult
 from engine.tracking.unit.event import UnitEvent, client_event
+from engine.tracking.unit.resumed import Resumed
 from engine.tracking.unit.scheduled import Firing
 from engine.tracking.unit.sender import HandedOver
 
@@ -48,6 +49,7 @@ class UnitRequest(Struct, frozen=True):
     given_up: tuple[FlowResult, ...] = ()  # runs of the first event that handed it over
     given_up_open: bool = True  # the sender may see values and ids that these runs read
     firing: Firing | None = None  # the unit is one of a scheduled flow
+    resumed: Resumed | None = None  # the unit resumes a run that has waited; it has no events then
 
     @classmethod
     def of(

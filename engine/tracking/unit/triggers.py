@@ -1,5 +1,6 @@
 """Triggers: the flows of a project that an event type may start, cached by type."""
 
+import zlib
 from functools import cached_property
 
 from engine.flow.plan import Flow
@@ -33,6 +34,12 @@ class Triggers:
         usual = project.settings.keep("finished")
         self.kept_shares = {flow.name: usual if flow.keep is None else flow.keep for flow in project.flows}
         self.by_type = FlowsByType(project.flows)
+
+    def is_kept(self, outcome: str, event: str, flow: str) -> bool:
+        """Whether the trace of a run with this outcome is kept; by chance, but the same in each try."""
+        usual = self.project.settings.keep(outcome)
+        share = self.kept_shares.get(flow, usual) if outcome == "finished" else usual
+        return share > 0 and zlib.crc32(f"{event}{flow}".encode()) % 10_000 < share * 10_000
 
     @cached_property
     def segment_events(self) -> bool:
