@@ -17,6 +17,7 @@ MAX_VALUE = 90  # characters of one value
 GOOD, BAD, QUIET = "green", "bold red", "dim"
 
 _OWNER = {"set": "", "event-set": "event.", "session-set": "session."}
+_NAMED = re.compile(r"(\w+)(?= left by | did not run)")  # a node in the reason why another one did not run
 _LONG_ID = re.compile(r"\b(?![0-9]+\b)([0-9a-f]{8})[0-9a-f]{24,}\b")
 
 
@@ -64,6 +65,8 @@ def path(run: dict[str, Any]) -> Text:
             other_branch = step.get("from") and previous not in step["from"]
             text.append(" ‖ " if other_branch else " › ", style=QUIET)
         text.append(step["node"], style=BAD if step["port"] == "failed" else "")
+        if "turns" in step:
+            text.append(f" ×{len(step['turns']) + step.get('turns_not_shown', 0)}", style=QUIET)
         if step["port"] != "done":
             text.append(f":{step['port']}", style=BAD if step["port"] == "failed" else "yellow")
         previous = step["node"]
@@ -101,14 +104,47 @@ def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
         return head
     table = Table.grid(padding=(0, 2, 0, 0))
     for step in run["steps"]:
-        table.add_row(
-            Text(step["node"], style=BAD if step["port"] == "failed" else ""), Text("\n").join(step_lines(step))
-        )
+        _add_step(table, step)
     if run["outcome"] == "failed":
         table.add_row("", Text("the port leads nowhere, so the run failed and its changes are dropped", style=BAD))
     if run["not_run"]:
         table.add_row(Text("not run", style=QUIET), Text(_not_run(run["not_run"]), style=QUIET))
     return Group(head, Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def _add_step(table: Table, step: dict[str, Any], prefix: str = "") -> None:
+    """Add the lines of a step, and below them those of its turns."""
+    style = BAD if step["port"] == "failed" else ""
+    table.add_row(Text(f"{prefix}{step['node']}", style=style), Text("\n").join(step_lines(step)))
+    for turn in step.get("turns", ()):
+        name = f"{prefix}{step['node']}[{turn['index']}]"
+        head = Text(f"item {short(turn['item'])}  ", style=QUIET).append_text(path(turn))
+        if turn["outcome"] != "finished":
+            head.append(f"  {turn['outcome']}", style=BAD)
+        table.add_row(Text(name, style=BAD if turn["outcome"] == "failed" else ""), head)
+        for inner in turn["steps"]:
+            _add_step(table, inner, f"{name}.")
+    if "turns_not_shown" in step:
+        table.add_row("", Text(f"{step['turns_not_shown']} more turns are not shown", style=QUIET))
+
+
+def named_steps(run: dict[str, Any], prefix: str = "") -> dict[str, dict[str, Any]]:
+    """The steps of a run by the names of their nodes, those of turns as `lines[3].price`; only the turns it shows."""
+    named: dict[str, dict[str, Any]] = {}
+    for step in run.get("steps", ()):
+        named[f"{prefix}{step['node']}"] = step
+        for turn in step.get("turns", ()):
+            named |= named_steps(turn, f"{prefix}{step['node']}[{turn['index']}].")
+    return named
+
+
+def nodes_not_run(run: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Why nodes did not run, by their names as in `named_steps`."""
+    reasons = {f"{prefix}{each['node']}": _NAMED.sub(rf"{prefix}\1", each["why"]) for each in run["not_run"]}
+    for step in run["steps"]:
+        for turn in step.get("turns", ()):
+            reasons |= nodes_not_run(turn, f"{prefix}{step['node']}[{turn['index']}].")
+    return reasons
 
 
 def _not_run(nodes: list[dict[str, str]]) -> str:

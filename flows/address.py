@@ -1,8 +1,12 @@
-"""Addresses: test cases name a node by its id, or by `flow.node` where several flows have a node with that id."""
+"""Addresses: test cases name a node by its id, or by `flow.node` where several flows have a node with that id.
 
+A node in a loop has its id in all turns, and in one of them a name such as `lines[3].price`.
+"""
+
+import re
 from collections.abc import Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.flow.node import Node, Reference, asks, type_name
 from engine.flow.plan import Flow, PlannedNode
@@ -12,10 +16,19 @@ from engine.project.project import Project
 
 
 class Address(Struct, frozen=True):
-    """A node of a flow, by the names of both."""
+    """A node of a flow, by the names of both; of a node in a loop perhaps in one turn: `lines[3].price`."""
 
     flow: str
     node: str
+
+    @property
+    def id(self) -> str:
+        """The id of the node."""
+        return self.node.rpartition(".")[2]
+
+    def includes(self, other: "Address") -> bool:
+        """Whether the other one is the same node in any turn, or in the same turn."""
+        return self == other or (self.flow, self.node) == (other.flow, other.id)
 
 
 class Addresses:
@@ -27,10 +40,12 @@ class Addresses:
 
     def of(self, text: str) -> Address:
         """The address of the node that `text` names. Raises `ProblemError`."""
-        flow, dot, id = text.rpartition(".")
-        if dot:
+        flow, turns, id = split_name(text)
+        if turns:
+            return self._in_turn(flow or self.of(id).flow, turns, id)
+        if flow:
             return self._in_flow(flow, id)
-        flows = [flow.name for flow in self._flows.values() if text in flow.indexes]
+        flows = [flow.name for flow in self._flows.values() if text in flow.all_nodes]
         if self._home is not None and self._home in flows:
             return Address(self._home, text)
         if len(flows) == 1:
@@ -41,7 +56,7 @@ class Addresses:
                 Problem(code="H424", message=f"{len(flows)} flows have a node `{text}`", help=f"write {addresses}")
             )
         home = self._flows.get(self._home or "")
-        known = home.indexes if home else {id for flow in self._flows.values() for id in flow.indexes}
+        known = home.all_nodes if home else {id for flow in self._flows.values() for id in flow.all_nodes}
         raise _unknown("node", text, did_you_mean(text, known))
 
     def outside(self, text: str) -> Address:
@@ -57,22 +72,51 @@ class Addresses:
     def node(self, address: Address) -> PlannedNode:
         """The node at an address."""
         flow = self._flows[address.flow]
-        return flow.nodes[flow.indexes[address.node]]
+        return flow.all_nodes[address.id]
 
     def _in_flow(self, name: str, id: str) -> Address:
         flow = self._flows.get(name)
         if flow is None:
             raise _unknown("flow", name, did_you_mean(name, self._flows))
-        if id not in flow.indexes:
-            raise _unknown("node", id, did_you_mean(id, flow.indexes), f" in the flow `{name}`")
+        if id not in flow.all_nodes:
+            raise _unknown("node", id, did_you_mean(id, flow.all_nodes), f" in the flow `{name}`")
         return Address(name, id)
+
+    def _in_turn(self, name: str, turns: str, id: str) -> Address:
+        address = self._in_flow(name, id)
+        if (problem := turn_problem(self._flows[name], turns, id)) is not None:
+            raise ProblemError(problem)
+        return structs.replace(address, node=f"{turns}{id}")
 
     def _outside(self) -> Iterator[tuple[str, Flow]]:
         """The ids and flows of all nodes that send requests."""
         for flow in self._flows.values():
-            for node in flow.nodes:
+            for node in flow.all_nodes.values():
                 if asks_outside(node.node):
                     yield node.id, flow
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """Return the parts of `flow.lines[3].price`: the flow, the turns `lines[3].`, and the id.
+
+    The first two may be empty.
+    """
+    match = _NAME.fullmatch(text)
+    return (match["flow"] or "", match["turns"], match["id"]) if match else ("", "", text)
+
+
+def turn_problem(flow: Flow, turns: str, id: str) -> Problem | None:
+    """The problem of a name of node `id` with these turns, or None."""
+    around = flow.loops_around(id)
+    if tuple(_TURN.findall(turns)) == around:
+        return None
+    name = "".join([f"{loop}[0]." for loop in around]) + id
+    message = f"`{id}` is in the loop `{around[-1]}`, and each turn has a port" if around else f"`{id}` is in no loop"
+    return Problem(code="H421", message=message, help=f"write `{name}`" + (" for its first turn" if around else ""))
+
+
+_TURN = re.compile(r"([^.\[\]]+)\[\d+\]\.")
+_NAME = re.compile(r"(?:(?P<flow>[^.\[\]]+)\.)?(?P<turns>(?:[^.\[\]]+\[\d+\]\.)*)(?P<id>[^.\[\]]+)")
 
 
 def asks_outside(node: type[Node]) -> bool:

@@ -27,7 +27,7 @@ def keys_of_sources(
     found: dict[str, dict[Path, str]] = {source: {} for source in sources}
     for flow, document in flows:
         reached = [source for source in found if flow.trigger.matches_source(source)]
-        for node, text, path in merge_keys(flow, document):
+        for node, _, text, path in merge_keys(flow, document):
             if not (_reads_source(flow.trigger.when) or _reads_source(node.when)):
                 for source in reached:
                     found[source].setdefault(path, text)

@@ -5,15 +5,15 @@ from typing import Any
 
 from engine.problem import Problem, did_you_mean
 from engine.project.segment import Segment
+from flows.written_nodes import written_nodes
 
 COUNT = "profile.count"
 
 
 def counters_of(flow: Any) -> Iterator[str]:
     """The names of the counters in a flow's document, which may have errors."""
-    nodes = flow.get("nodes") if isinstance(flow, Mapping) else None
-    for node in nodes.values() if isinstance(nodes, Mapping) else ():
-        counters = node.get(COUNT) if isinstance(node, Mapping) else None
+    for _, node in written_nodes(flow):
+        counters = node.get(COUNT)
         names = [counters] if isinstance(counters, str) else counters
         for name in names if isinstance(names, list | Mapping) else ():
             yield str(name)

@@ -6,15 +6,15 @@ from typing import Any
 from engine.language.path import parse_path
 from engine.problem import Problem, ProblemError
 from engine.profile.declared import Fields
+from flows.written_nodes import written_nodes
 
 INCREMENT = "profile.increment"
 
 
 def increments_of_declared_fields(flow: Any, fields: Fields) -> Iterator[Problem]:
     """A problem for each increment of a declared field in a flow's document."""
-    nodes = flow.get("nodes") if isinstance(flow, Mapping) else None
-    for id, node in nodes.items() if isinstance(nodes, Mapping) else ():
-        increments = node.get(INCREMENT) if isinstance(node, Mapping) else None
+    for at, node in written_nodes(flow):
+        increments = node.get(INCREMENT)
         for text in increments if isinstance(increments, Mapping) else ():
             try:
                 rule = fields.get(parse_path(text))
@@ -24,7 +24,7 @@ def increments_of_declared_fields(flow: Any, fields: Fields) -> Iterator[Problem
                 yield Problem(
                     code="H410",
                     message=f"`{text}` is declared `{rule}` in headrace.yaml, so it cannot be incremented",
-                    path=("nodes", id, INCREMENT, text),
+                    path=(*at, INCREMENT, text),
                     on="key",
                     help="set it, or take it out of `fields:`",
                 )

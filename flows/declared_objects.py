@@ -10,6 +10,7 @@ from typing import Any, Final
 from engine.language.path import parse_path
 from engine.problem import Problem, ProblemError
 from engine.project.project import Settings
+from flows.written_nodes import written_nodes
 
 _WRITERS: Final = ("profile.set", "profile.merge")
 _WHOLE_MAP = re.compile(
@@ -32,15 +33,14 @@ def declared_paths(settings: Settings) -> Paths:
 
 def objects_at_declared_paths(flow: Any, paths: Paths) -> Iterator[Problem]:
     """A problem for each object or list that a node of a flow's document writes at or below a declared path."""
-    nodes = flow.get("nodes") if isinstance(flow, Mapping) and paths else None
-    for id, node in nodes.items() if isinstance(nodes, Mapping) else ():
+    for at, node in written_nodes(flow) if paths else ():
         for type in _WRITERS:
-            values = node.get(type) if isinstance(node, Mapping) else None
+            values = node.get(type)
             for text, value in values.items() if isinstance(values, Mapping) else ():
                 literal = isinstance(value, Mapping | list) and type == "profile.merge"  # the compiler reports it
                 problem = _problem(str(text), None if literal else value, paths)
                 if problem is not None:
-                    yield problem.below(("nodes", id, type, text))
+                    yield problem.below((*at, type, text))
 
 
 def _problem(text: str, value: Any, paths: Paths) -> Problem | None:

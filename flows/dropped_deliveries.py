@@ -6,6 +6,7 @@ from typing import Any
 from engine.flow.plan import Flow
 from engine.problem import KeyPath, Problem
 from engine.project.source import Source, Target
+from flows.written_nodes import written_nodes
 
 _TYPES = "deliver."
 
@@ -17,7 +18,7 @@ def dropped_deliveries(
     trying = [each.source for each in sources if each.mode == "test" and flow.trigger.matches_source(each.source)]
     if not trying:
         return
-    for name, at in _deliveries(data["nodes"], ("nodes",)):
+    for name, at in _deliveries(data):
         target = targets.get(name)
         if target is not None and target.test is None:
             message = (
@@ -27,13 +28,9 @@ def dropped_deliveries(
             yield Problem(code="H439", message=message, path=at, help=help, severity="warning")
 
 
-def _deliveries(nodes: Mapping[str, Any], at: KeyPath) -> Iterator[tuple[str, KeyPath]]:
-    """The target of each node that delivers, with its key path; also of nodes in the bodies of loops."""
-    for id, node in nodes.items():
-        for key, config in node.items() if isinstance(node, Mapping) else ():
-            if not isinstance(config, Mapping):
-                continue
-            if str(key).startswith(_TYPES) and isinstance(config.get("target"), str):
-                yield config["target"], (*at, id, key, "target")
-            elif key == "each" and isinstance(config.get("do"), Mapping):
-                yield from _deliveries(config["do"], (*at, id, key, "do"))
+def _deliveries(flow: Mapping[str, Any]) -> Iterator[tuple[str, KeyPath]]:
+    """The target of each node that delivers, with its key path."""
+    for at, node in written_nodes(flow):
+        for key, config in node.items():
+            if str(key).startswith(_TYPES) and isinstance(config, Mapping) and isinstance(config.get("target"), str):
+                yield config["target"], (*at, key, "target")

@@ -9,7 +9,7 @@ from engine.flow.plan import Flow
 from engine.language.path import parse_path
 from engine.problem import KeyPath, Problem, ProblemError, closest, did_you_mean
 from engine.project.project import Project
-from flows.address import Addresses
+from flows.address import Addresses, split_name, turn_problem
 from flows.case import CaseFile
 
 On = Literal["key", "value"]
@@ -64,15 +64,23 @@ class KnownNames:
             yield Problem(code="H421", message=message, path=at, on=on, help=help)
 
     def node(self, flow: Flow, id: str, at: KeyPath, on: On = "value") -> Iterator[Problem]:
-        """Check the id of a node in a flow."""
-        if id not in flow.indexes:
+        """Check the id of a node in a flow that is in no loop."""
+        if id in flow.all_nodes and id not in flow.indexes:
+            message = f"`{id}` is in the loop `{flow.loops_around(id)[0]}`, so it is in no path"
+            yield Problem(code="H421", message=message, path=at, on=on, help="name the loop alone")
+        elif id not in flow.indexes:
             message, help = f"the flow `{flow.name}` has no node `{id}`", did_you_mean(id, flow.indexes)
             yield Problem(code="H421", message=message, path=at, on=on, help=help)
 
     def port(self, flow: Flow, id: str, port: str, at: KeyPath) -> Iterator[Problem]:
-        """Check a node of a flow as the key, and its port as the value."""
-        yield from self.node(flow, id, at, "key")
-        ports = flow.nodes[flow.indexes[id]].ports if id in flow.indexes else (port,)
+        """Check a node of a flow, perhaps in one turn, as the key, and its port as the value."""
+        _, turns, plain = split_name(id)
+        problem = turn_problem(flow, turns, plain) if plain in flow.all_nodes else None
+        if problem is not None:
+            yield structs.replace(problem, path=at, on="key")
+        elif plain not in flow.all_nodes:
+            yield from self.node(flow, plain, at, "key")
+        ports = flow.all_nodes[plain].ports if plain in flow.all_nodes else (port,)
         if port not in ports:
             message, help = f"`{id}` has no port `{port}`", did_you_mean(port, ports)
             yield Problem(code="H421", message=message, path=at, help=help)

@@ -11,7 +11,7 @@ from cli.testing import reasons
 from cli.testing.compare import Difference, differences, differences_at_paths
 from cli.testing.delivery_view import delivery_view, shown_delay
 from cli.testing.step_runner import StepResult, StepRunner
-from cli.traces import short
+from cli.traces import named_steps, short
 from engine.language.absent import ABSENT
 from engine.language.duration import read_duration
 from engine.problem import KeyPath
@@ -92,9 +92,9 @@ def _outcome(expected: str, at: KeyPath, flow: str, run: dict[str, Any] | None) 
 
 
 def _port(expected: str, at: KeyPath, node: str, run: dict[str, Any] | None) -> Iterator[Failure]:
-    port = next((step["port"] for step in (run or {}).get("steps", ()) if step["node"] == node), None)
-    if port != expected:
-        actual = "it did not run" if port is None else f"it left by `{port}`"
+    step = named_steps(run or {}).get(node)
+    if step is None or step["port"] != expected:
+        actual = "it did not run" if step is None else f"it left by `{step['port']}`"
         yield Failure(at, f"expected `{node}` to leave by `{expected}`; {actual}", tuple(reasons.of_run(run, node)))
 
 
@@ -163,7 +163,7 @@ def _emitted(value: tuple[str | Event, ...], at: KeyPath, context: CheckContext)
 def _calls(value: Mapping[str, int | tuple[Struct, ...]], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
     for text, expected in value.items():
         address = context.runner.mocks.addresses.outside(text)
-        asks = [request.ask for request in context.result.requests if request.address == address]
+        asks = [request.ask for request in context.result.requests if address.includes(request.address)]
         number = expected if isinstance(expected, int) else len(expected)
         if number != len(asks):
             message = f"expected `{text}` to make {_counted(number, 'request')}; it made {len(asks)}"

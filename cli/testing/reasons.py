@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.traces import BAD, QUIET, evaluated, no_run, path, step_lines
+from cli.traces import BAD, QUIET, evaluated, named_steps, no_run, nodes_not_run, path, step_lines
 from engine.profile.document import Profile
 from engine.project.explanation import explain_segment
 from engine.project.project import Project
@@ -14,8 +14,8 @@ from engine.tracking.intake.payload import Refusal
 
 Trace = dict[str, Any]
 
-_LEFT = re.compile(r"(\w+) left by \w+")
-_DID_NOT_RUN = re.compile(r"(\w+) did not run")
+_LEFT = re.compile(r"([\w.\[\]]+) left by \w+")
+_DID_NOT_RUN = re.compile(r"([\w.\[\]]+) did not run")
 
 
 def of_run(run: Trace | None, node: str | None = None) -> Iterator[Text]:
@@ -63,8 +63,7 @@ def of_segment(project: Project, profile: Profile, segment: str, now: int) -> It
 
 
 def _of_node(run: Trace, node: str) -> Iterator[Text]:
-    steps = {step["node"]: step for step in run["steps"]}
-    not_run = {each["node"]: each["why"] for each in run["not_run"]}
+    steps, not_run = named_steps(run), nodes_not_run(run)
     if node in not_run:
         node, reason = _first_not_run(node, not_run)
         yield Text(f"{node}: {reason}")

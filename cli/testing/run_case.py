@@ -69,12 +69,12 @@ def _unmocked(result: StepResult, at: KeyPath, tested: frozenset[str]) -> Iterat
     A look-up of a flow that the case is not about has no answer, and that is no failure of the case.
     """
     unmocked = [each for each in result.unmocked if each.address.flow in tested]
-    for request in {(each.address, each.ask.path): each for each in unmocked}.values():
+    for request in {(each.address.flow, each.address.id, each.ask.path): each for each in unmocked}.values():
         node, flow, ask = request.address.node, request.address.flow, request.ask
         message = (
             f"`{node}` of `{flow}` would call {ask.method} {ask.path} of `{ask.target}`, but a test calls no targets"
         )
-        help = f"add an answer, e.g. `mocks: {{{node}: {{status: 200, body: …}}}}` or `{{fail: timeout}}`"
+        help = f"add an answer, e.g. `mocks: {{{request.address.id}: {{status: 200, body: …}}}}` or `{{fail: timeout}}`"
         yield Failure(at, message, help=help, on_key=True)
 
 

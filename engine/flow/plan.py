@@ -126,6 +126,13 @@ class Flow:
         """Whether the flow has a loop."""
         return len(self.all_nodes) > len(self.nodes)
 
+    def loops_around(self, id: str) -> tuple[str, ...]:
+        """The ids of the loops that a node is in, from the outside in."""
+        for node in self.nodes:
+            if node.body is not None and id in node.body.flow.all_nodes:
+                return (node.id, *node.body.flow.loops_around(id))
+        return ()
+
 
 def tests_profile(condition: Condition | None) -> bool:
     """Return whether a condition reads the profile."""

@@ -240,7 +240,8 @@ class UnitRun(WaitingRuns):
             self._record_not_run(flow, event, *no)
             return
         self._runs += 1
-        trace = Trace(self.ticks) if self.context.debug or self._sampled(event, flow) else None
+        kept = bool(self.context.debug) or self._sampled(event, flow)
+        trace = Trace(self.ticks) if kept or flow.loops else None  # to repeat a long loop would hold up others
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
@@ -256,7 +257,7 @@ class UnitRun(WaitingRuns):
         if joint:
             self._note_joint_reads(machine)
         if machine.outcome == "finished" and (to := machine.hand_over) is not None:
-            self._give_up(machine, event, trace, to)
+            self._give_up(machine, event, trace if kept else None, to)
             return
         if machine.outcome != "failed" and (reason := self._take(machine, event, children)):
             machine.fail(reason)
@@ -264,7 +265,7 @@ class UnitRun(WaitingRuns):
             self._keep_profile(before)
         if flow.while_waiting == "restart":
             yield from self._end_others(machine, event)
-        self._record(machine, event, trace)
+        self._record(machine, event, trace if kept else None)
 
     def _give_up(self, machine: Machine, event: UnitEvent, trace: Trace | None, to: HandOver) -> None:
         """End the unit's runs: its caller runs it again without this event, and this one as another person's."""
@@ -462,6 +463,7 @@ class UnitRun(WaitingRuns):
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def _record(self, machine: Machine, event: UnitEvent, trace: Trace | None) -> None:
+        """Record a run. `trace` is None if it is to be kept only when the run has failed or waits."""
         flow, outcome, keeps = machine.flow, machine.outcome or "paused", True
         if machine.outcome is None:
             keeps = trace is not None or self.triggers.is_kept(outcome, event.id, flow.name)
@@ -470,8 +472,10 @@ class UnitRun(WaitingRuns):
             or (machine.outcome is None and keeps)
             or (machine.replies and machine.could_not_identify())
         ):
-            trace = Trace(self.ticks)
-            machine = machine.replay(trace)
+            trace = machine.trace
+            if trace is None:
+                trace = Trace(self.ticks)
+                machine = machine.replay(trace)
         document = render(trace, machine) if trace is not None else None
         others = tuple(dict.fromkeys([profile.id for _, profile in profiles_read(machine)])) if machine.replies else ()
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
