@@ -285,7 +285,7 @@ def token(
 @app.command()
 def demo(
     systems: Annotated[
-        bool, typer.Option("--systems", help="Only run the starter's CRM and catalogue, for a project you serve")
+        bool, typer.Option("--systems", help="Only run the systems around the starter, such as its CRM")
     ] = False,
 ) -> None:
     """Serve the starter for a moment, send it real events, show their traces and what is stored. Nothing is left."""

@@ -52,8 +52,6 @@ class Delivery(Node, frozen=True, kw_only=True):
         Duration, Meta(description="How long it waits before it is sent: ms, s, m, h or d", examples=["10m"], ge=0)
     ] = 0
 
-    may_fail = True
-
     done = Port("The message will be sent once the event is committed", main=True)
 
     def run(self, context: NodeContext) -> Outcome:

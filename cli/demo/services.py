@@ -1,14 +1,19 @@
-"""The systems that the starter's web shop reads from: a simulated CRM and a simulated catalogue.
+"""The systems around the starter's web shop: a simulated CRM and catalogue to read from, a warehouse, a mail server.
 
-They fail on purpose, always for the same names: with 503 at the first request for a name in `FAILING_ONCE`, and at
-every request for one in `FAILING`.
+The CRM and the catalogue fail on purpose, always for the same names: with 503 at the first request for a name in
+`FAILING_ONCE`, and at every request for one in `FAILING`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from msgspec import Struct
+
+from cli.demo.mail_server import MailServer, mail_server
+from cli.demo.warehouse import Warehouse
 
 PORT = 18780  # the one that the starter's headrace.yaml names
 
@@ -27,20 +32,34 @@ FAILING_ONCE = frozenset({"ann@example.com", "TI-7"})
 FAILING = frozenset({"cem@example.com", "GO-4", "AUTUMN-1"})
 
 
+class Systems(Struct, frozen=True):
+    """The addresses of the systems, and those that keep what they are sent."""
+
+    address: str  # of the CRM, the catalogue and the warehouse
+    mail_address: str
+    warehouse: Warehouse
+    mailbox: MailServer
+    arrived: asyncio.Event  # set by each webhook and mail
+
+
 @asynccontextmanager
-async def shop_systems(port: int = 0) -> AsyncIterator[str]:
-    """Run the systems on loopback, by default on a free port; yields the address."""
-    runner = web.AppRunner(_application(), access_log=None)
+async def shop_systems(secret: str, port: int = 0, mail_port: int = 0) -> AsyncIterator[Systems]:
+    """Run the systems on loopback, by default on free ports. `secret` is the key of the warehouse's webhooks."""
+    arrived = asyncio.Event()
+    warehouse = Warehouse(secret, arrived)
+    runner = web.AppRunner(_application(warehouse), access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with mail_server(arrived, mail_port) as (mailbox, mail_address):
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            await site.start()
+            address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield Systems(address, mail_address, warehouse, mailbox, arrived)
     finally:
         await runner.cleanup()
 
 
-def _application() -> web.Application:
+def _application(warehouse: Warehouse) -> web.Application:
     failed: set[str] = set()
 
     def answer(name: str, entries: dict[str, Any]) -> web.Response:
@@ -63,5 +82,6 @@ def _application() -> web.Application:
     app = web.Application()
     app.router.add_post("/crm/customers/search", customer)
     app.router.add_get("/crm/coupons/{code}", coupon)
+    app.router.add_post("/warehouse/hooks", warehouse.take)
     app.router.add_get("/catalogue/products/{sku}", product)
     return app

@@ -11,6 +11,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,8 @@ from rich.text import Text
 from cli.admin_key import server_key
 from cli.call import RemoteServer
 from cli.demo import sample
+from cli.demo.mail_server import MAIL_PORT
+from cli.demo.other_systems import show_sent
 from cli.demo.sample import Document, Exchange, SegmentChange, profile_ids, segment_changes, send_sample
 from cli.demo.server import ServerFailed, serving
 from cli.demo.services import PORT, shop_systems
@@ -63,12 +66,18 @@ def demo(console: Console) -> int:
         return 1
 
 
-def systems(console: Console, port: int = PORT) -> int:
+def example_key() -> str:
+    """Return the key that signs the webhooks of the starter."""
+    return (files("flows") / "starter" / "warehouse.key").read_text().strip()
+
+
+def systems(console: Console, port: int = PORT, mail_port: int = MAIL_PORT) -> int:
     """Run only the shop's simulated systems, where the starter's headrace.yaml expects them, until interrupted."""
 
     async def wait() -> None:
-        async with shop_systems(port) as address:
-            console.print(f"The shop's CRM and catalogue are at {address}. Ctrl-C stops them.", highlight=False)
+        async with shop_systems(example_key(), port, mail_port) as shop:
+            console.print(f"The shop's CRM, catalogue and warehouse are at {shop.address}.", highlight=False)
+            console.print(f"Its mail server is at {shop.mail_address}. Ctrl-C stops them.", highlight=False)
             await asyncio.Event().wait()
 
     try:
@@ -76,7 +85,7 @@ def systems(console: Console, port: int = PORT) -> int:
     except KeyboardInterrupt:
         return 0
     except OSError as error:
-        console.print(f"Cannot listen on port {port}: {error.strerror}.", style=BAD)
+        console.print(f"Cannot listen on port {port} or {mail_port}: {error.strerror}.", style=BAD)
         return 1
     return 0
 
@@ -93,11 +102,12 @@ async def _run(directory: Path, console: Console) -> int:
     shop = directory / "shop"
     init(shop, Console(quiet=True))
     lines = [json.loads(line) for line in (shop / "events" / "sample.jsonl").read_text().splitlines()]
-    async with shop_systems() as systems_address:
+    async with shop_systems(example_key()) as systems:
         settings = shop / "headrace.yaml"
-        settings.write_text(settings.read_text().replace(f"http://127.0.0.1:{PORT}", systems_address))
+        text = settings.read_text().replace(f"http://127.0.0.1:{PORT}", systems.address)
+        settings.write_text(text.replace(f"smtp://127.0.0.1:{MAIL_PORT}", systems.mail_address))
         async with serving(shop, directory / "shop.db") as address:
-            start = f"A web shop is served on [bold]{address}[/]; its CRM is at {systems_address}."
+            start = f"A web shop is served on [bold]{address}[/]; its CRM is at {systems.address}."
             console.print(start, highlight=False)
             async with aiohttp.ClientSession(address) as client:
                 exchanges = await send_sample(lines, client, console)
@@ -105,7 +115,8 @@ async def _run(directory: Path, console: Console) -> int:
             _show_traces(exchanges, console)
             admin = RemoteServer(address, server_key(shop, {}).value)
             async with aiohttp.ClientSession(admin.url, headers=admin.headers) as client:
-                errors = await _show_stored(client, ids, console)
+                errors = await show_sent(systems, console)
+                errors += await _show_stored(client, ids, console)
                 console.rule("Which devices are one customer, and which are not")
                 errors += await show_unmerge(client, ids["ann"], SHARES, console)
     return _conclude([*errors, *_wrong_answers(exchanges)], console)

@@ -143,7 +143,7 @@ def test_the_starter_has_neither_errors_nor_warnings() -> None:
 def test_the_starter_needs_nothing_from_the_environment() -> None:
     project = load().project
     assert [flow.name for flow in project.flows] == FLOWS
-    assert sorted(project.targets) == ["catalogue", "crm"]
+    assert sorted(project.targets) == ["catalogue", "crm", "mail", "warehouse"]
     assert sorted(project.sources) == ["coupon-desk", "web-shop"]
 
 
