@@ -23,11 +23,14 @@ def emit_cycles(flow: Flow) -> Iterator[Problem]:
 
 
 def _always_runs(flow: Flow, goal: PlannedNode) -> bool:
-    """Whether every run without a failure reaches `goal`. Consents do not count as a condition: they stay the same."""
+    """Whether every run without a failure reaches `goal` at once, without waiting.
+
+    Consents do not count as a condition: they stay the same.
+    """
     reaches: dict[int, bool] = {}  # by a node's index, whether every run that enters the node reaches the goal
     for node in reversed(flow.nodes):  # in the order of the plan: the targets of a node come after it
         ports = [name for name, port in node.ports.items() if not port.failure and name != "skipped"]
         onward = bool(ports) and all(any(reaches[target] for target in node.outs.get(port, ())) for port in ports)
-        unconditional = node.when is None and not node.disabled and node.join != "all"
+        unconditional = node.when is None and not node.disabled and node.join != "all" and not node.node.waits
         reaches[node.index] = unconditional and (node is goal or onward)
     return any(reaches[start] for start in flow.starts)

@@ -252,7 +252,7 @@ class UnitRun(WaitingRuns):
         if asked or machine.resting:
             yield PendingRun(machine, asked, f"{event.origin}:{event.key}")
             self._note_profiles_read(machine)
-        if machine.paused:
+        if machine.outcome is None and machine.paused:
             yield from self._refuse_waits(machine, event)
         if joint:
             self._note_joint_reads(machine)

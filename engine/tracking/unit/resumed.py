@@ -45,8 +45,8 @@ class Resumed(Struct, frozen=True):
         """Return the run as a value."""
         return _decode(self.record.run) if self.record is not None else None
 
-    def event(self, now: int) -> UnitEvent:
-        """Return the run's event; what it emits occurs at `now` (ms)."""
+    def event(self) -> UnitEvent:
+        """Return the run's event, without the time at which it occurred: what the run emits from now on occurs now."""
         paused, record = self.paused(), self.record
         if paused is None or record is None:
             return UnitEvent(key=self.stub.run, id=self.stub.run, index=None, type="", properties={}, context={})
@@ -59,6 +59,6 @@ class Resumed(Struct, frozen=True):
             properties=view["properties"],
             context=view["context"],
             origin=view["origin"],
-            depth=0 if now - record.at >= FRESH_MS else record.depth,
+            depth=0 if self.stub.due - record.at >= FRESH_MS else record.depth,
             save=record.save,
         )

@@ -112,7 +112,7 @@ class WaitingRuns:
                 self.waits.postpone(stub, resumed.postponed_to)
                 return events
             self.waits.end(stub, record=resumed.record is not None, arrival=resumed.arrival is not None)
-            self._resuming = resumed.event(self.context.now)
+            self._resuming = resumed.event()
             events = [self._resuming, *events]
         if len(profile.waits) > 1:
             for flow in self.project.flows:
@@ -141,7 +141,7 @@ class WaitingRuns:
     def _end_run(self, stub: WaitStub, stored: StoredWait, reason: str) -> None:
         """Record that a run which has waited goes on no more."""
         record = stored.record
-        event = Resumed(stub, record).event(self.context.now)
+        event = Resumed(stub, record).event()
         trace = None
         if self.context.debug or self.triggers.is_kept("cancelled", event.id, stub.flow):
             trace = {"run": stub.run, "reason": reason}
