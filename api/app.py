@@ -22,6 +22,7 @@ from api.health import live, ready_handler, root
 from api.lookup_upkeep import lookup_upkeep
 from api.openapi import describe
 from api.outages import Outages
+from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
@@ -84,6 +85,7 @@ def create_app(
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     lookups = SharedLookups(LimitedLookups(client, project.targets, clock), clock)
     pipeline = Pipeline(project, store, performer or lookups, clock, new_id, ledger)
+    pipeline.driver.places = places_of(project)
     outages = Outages(store, spool)
     pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None

@@ -77,10 +77,13 @@ class GivenProfile(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """The profiles that exist at the start of a case."""
+    """The profiles that exist at the start of a case, and the places of IP addresses."""
 
     profile: Annotated[GivenProfile | UnsetType, Meta(description="The profile of the visitor without a name")] = UNSET
     profiles: Annotated[dict[str, GivenProfile], Meta(description="Profiles by visitor")] = field(default_factory=dict)
+    places: Annotated[
+        dict[str, dict[str, Any]], Meta(description="What `geo.lookup` finds, by IP address; others are missing")
+    ] = field(default_factory=dict)
 
 
 class Call(Struct, frozen=True, kw_only=True):

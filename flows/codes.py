@@ -75,6 +75,7 @@ CODES: dict[str, str] = {
     "H437": "a secret of a target is written in the file itself",
     "H438": "look-ups may take longer than a sender waits",
     "H439": "nothing is delivered for a source in test mode",
+    "H440": "the database of places is missing",
     "H445": "code of own nodes cannot be imported",
     "H446": "an own node type is not valid",
     "H447": "the name of an own node type is taken",

@@ -31,6 +31,7 @@ from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
 from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
 from flows.flow_text import compiler_of, version_of
 from flows.foreign_users import refused_users, users_without_a_key
+from flows.geo import places_without_database
 from flows.look_up_time import late_look_ups
 from flows.own_nodes import own_nodes
 from flows.reader import Document, read_yaml
@@ -106,6 +107,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
     loader.check_deliveries(flows, applied, settings.targets)
+    loader.check_places(flows, settings.settings)
     loader.diagnostics += misplaced_files(root)
     project = Project(
         name=settings.name or root.resolve().name,
@@ -245,6 +247,12 @@ class _Loader:
         for name, document in flows.documents.items():
             dropped = dropped_deliveries(flows.values[name], document.data, sources.values(), targets)
             self.diagnostics += diagnose(document, dropped)
+
+    def check_places(self, flows: _Folder, settings: Settings) -> None:
+        """Report nodes that look up a place where the project has no database."""
+        for document in flows.documents.values():
+            found = places_without_database(document.data["nodes"], settings.geo)
+            self.diagnostics += diagnose(document, found)
 
     def check_schemas(self, schemas: _Folder, sources: _Folder, applied: Mapping[str, Source]) -> None:
         """Report schemas that no source applies; `applied` are the sources with the schemas that they have."""

@@ -19,6 +19,7 @@ from engine.project.project import MAX_OPEN, OLDEST_MS, UTC, WEEK_MS, Settings
 from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.duration import duration_ms
+from flows.geo import GeoFile, read_geo
 from flows.secret import resolve
 from flows.target import target_problems
 from flows.target_credentials import REFERENCING
@@ -155,6 +156,9 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     spool_dir: Annotated[str | None, Meta(description="The folder where they wait; .headrace/spool when left out")] = (
         None
     )
+    geo: Annotated[
+        GeoFile | None, Meta(description="The database of places, as a map, e.g. {database: GeoLite2-City.mmdb}")
+    ] = None
     runs: Runs = Runs()
     events: Events = Events()
     deliveries: Deliveries = Deliveries()
@@ -207,6 +211,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
             file.deliveries.most_per_unit, file.deliveries.most_bytes, file.deliveries.most_bytes_per_unit
         ),
         most_open=file.deliveries.most_open,
+        geo=read_geo(file.geo, root, problems),
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
 from cli.testing.case_project import case_project, tested_flows
+from cli.testing.given_places import GivenPlaces
 from cli.testing.initial_profiles import initial_profile_unit
 from cli.testing.mocks import MockPerformer, Request
 from cli.testing.recording_store import RecordingStore, SegmentChange
@@ -96,6 +97,7 @@ class StepRunner:
 
     async def start(self, given: Given) -> None:
         """Store the given profiles. Raises `ImpossibleStep` for values that no profile can have."""
+        self.pipeline.driver.places = GivenPlaces(given.places)
         await self.tracker.start()
         secret = await self.store.secret()
         for visitor, profile, _ in given_profiles(given):

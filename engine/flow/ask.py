@@ -71,6 +71,12 @@ class SessionById(Struct, frozen=True, tag="session-by-id", tag_field="ask"):
     id: str
 
 
+class GeoAsk(Struct, frozen=True, tag="geo", tag_field="ask"):
+    """Asks for the place of an IP address, which a local database answers."""
+
+    address: str
+
+
 class WaitAsk(Struct, frozen=True, tag="wait", tag_field="ask"):
     """Asks to go on at `until` (ms), or when an event occurs whose type one of the patterns `on` matches.
 
@@ -84,7 +90,7 @@ class WaitAsk(Struct, frozen=True, tag="wait", tag_field="ask"):
 
 StoreAsk = ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById
 OutsideAsk = HttpAsk
-Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById | WaitAsk
+Ask = HttpAsk | ProfileById | ProfileByKey | ProfilesByKeys | CacheGet | SessionById | GeoAsk | WaitAsk
 
 
 class HttpReply(Struct, frozen=True, tag="http", tag_field="reply"):
@@ -154,13 +160,19 @@ class SessionReply(Struct, frozen=True, tag="session", tag_field="reply"):
     profile: str | None = None
 
 
+class GeoReply(Struct, frozen=True, tag="geo", tag_field="reply"):
+    """The `place` of the address as the database knows it; None when it does not have it."""
+
+    place: dict[str, Any] | None
+
+
 class WaitReply(Struct, frozen=True, tag="wait", tag_field="reply"):
     """The wait is over: `awaited` is the event that has arrived, as flows see it; None when its time has come."""
 
     awaited: dict[str, Any] | None = None
 
 
-Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | WaitReply | NoAnswer
+Reply = HttpReply | ProfileReply | ProfilesReply | CacheReply | SessionReply | GeoReply | WaitReply | NoAnswer
 
 
 def refusal(reply: Reply) -> str:

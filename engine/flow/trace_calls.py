@@ -4,6 +4,8 @@ from engine.flow.ask import (
     Ask,
     CacheGet,
     CacheReply,
+    GeoAsk,
+    GeoReply,
     HttpAsk,
     HttpReply,
     NoAnswer,
@@ -44,6 +46,8 @@ def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:
             return "cache", ask.key
         case SessionById():
             return "session", f"by id {ask.id}"
+        case GeoAsk():
+            return "geo", "by address"
         case WaitAsk(until=until, on=on):
             return "wait", " or ".join([*on, *([f"until {until}"] if until is not None else [])])
 
@@ -60,6 +64,8 @@ def _describe_reply(reply: Reply) -> str:
             return ", ".join(map(_describe_profile, replies))
         case CacheReply():
             return "hit" if reply.hit else "miss"
+        case GeoReply(place=place):
+            return "none" if place is None else str(place.get("country", "a place"))
         case WaitReply(awaited=awaited):
             return "the time has come" if awaited is None else f"event {awaited['id']}"
         case SessionReply():

@@ -29,6 +29,7 @@ _LIMIT: Final = "write `throttle: {most: 1, per: 1d}`"
 _REPEATS: Final = 'write `deduplicate: {value: "{{ event.properties.order_id }}", within: 1d}`'
 _CHECKED: Final = 'write `validate: {value: "{{ event.properties }}", schema: {…}}`; for one condition, `if`'
 _TEXT: Final = "write `text.render: {template: …, values: {…}}`; a short text is a template of any value"
+_PLACE: Final = 'write `geo.lookup: "{{ event.context.ip }}"`'
 
 NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("schedule", "cron", "timer", "every"), _CRON),
@@ -54,6 +55,7 @@ NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("dedupe", "dedup", "unique", "distinct", "once"), _REPEATS),
     **dict.fromkeys(("json_schema", "jsonschema", "schema", "assert", "check"), _CHECKED),
     **dict.fromkeys(("render", "template", "text", "jinja", "jinja2", "liquid", "handlebars"), _TEXT),
+    **dict.fromkeys(("geoip", "geo", "geoip.lookup", "ip_lookup", "geolocate", "maxmind"), _PLACE),
     **dict.fromkeys(("print", "debug", "echo"), "write `log: …`"),
     **dict.fromkeys(("goto", "jump"), "write `next: other_node` in the node before"),
     **dict.fromkeys(("tag", "add_tag", "label"), "`segment.add` adds the profile to a segment"),

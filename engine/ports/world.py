@@ -1,6 +1,6 @@
 """The Protocols through which the engine reaches the world outside: other systems and the clock."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,17 @@ class Performer(Protocol):
 
     async def perform(self, call: OutsideCall) -> Reply:
         """Return the reply to the call's ask, within the ask's timeout."""
+
+
+class UnreadableDatabase(Exception):
+    """The database of places cannot be read; its message says why."""
+
+
+class Places(Protocol):
+    """Finds the places of IP addresses in a local database, without waiting."""
+
+    def place(self, address: str) -> dict[str, Any] | None:
+        """Return what is known of an address; None if it is not known. Raises `UnreadableDatabase`."""
 
 
 class Clock(Protocol):

@@ -35,8 +35,9 @@ NAMES: dict[str, str] = {
         "targets:\n  crm: {url: https://crm.example}\n  catalogue: {url: https://catalogue.example}\n"
         "  partner: {url: https://partner.example, secret: '${env:PARTNER_SECRET}'}\n"
         "  mail: {url: smtp://mail.example, sender: shop@shop.example}\n  team: {url: '${env:SLACK_URL}'}\n"
-        "keys: {traits.customer: {exclusive: true}}\n"
+        "keys: {traits.customer: {exclusive: true}}\ngeo: {database: GeoLite2-City.mmdb}\n"
     ),
+    "GeoLite2-City.mmdb": "",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
     "flows/counting.yaml": "flow: counting\ntrigger: {event: order}\nnodes: {count: {profile.count: orders}}\n",
     "sources/web-shop.yaml": "source: web-shop\n",

@@ -8,6 +8,8 @@ import msgspec
 from engine.flow.ask import (
     CacheGet,
     CacheReply,
+    GeoAsk,
+    GeoReply,
     HttpAsk,
     NoAnswer,
     ProfileById,
@@ -24,7 +26,7 @@ from engine.ports.ids import cause_of, derived_id
 from engine.ports.records import Session
 from engine.ports.store import Reads
 from engine.ports.tombstone import is_forgotten
-from engine.ports.world import Clock, OutsideCall, Performer
+from engine.ports.world import Clock, OutsideCall, Performer, Places, UnreadableDatabase
 from engine.profile.document import LinkKind
 from engine.profile.linking import key_link
 from engine.tracking.pipeline.key_holder import Resolve, holder_of
@@ -49,6 +51,7 @@ class Driver:
         self.resolve = resolve
         self.performer = performer
         self.clock = clock
+        self.places: Places | None = None  # without a database of places, `geo.lookup` has no answer
         self.slices = slices
         self.waiting = 0  # units that wait for the outside
         self._secret = b""
@@ -120,7 +123,17 @@ class Driver:
                 session = await self.store.session(request.source.source, id)
                 found = session or Session(request.source.source, id, request.now)
                 return SessionReply(session_view(found), found.version, found.profile)
+            case GeoAsk(address=address):
+                return self._place(address)
         return request.replies[_key(pending, asked)]
+
+    def _place(self, address: str) -> Reply:
+        if self.places is None:
+            return NoAnswer("refused", "the project has no database of places: `geo:` in headrace.yaml", False)
+        try:
+            return GeoReply(self.places.place(address))
+        except UnreadableDatabase as error:
+            return NoAnswer("broken", str(error), False)
 
     async def _by_key(self, ask: ProfileByKey, now: int) -> ProfileReply:
         """Answer with the holder of a key, of the proven one if anybody has proven it and the ask allows it."""

@@ -1,0 +1,1 @@
+"""Nodes about places on Earth."""
