@@ -15,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.addressing import Application, decode_path_parameters
 from api.api_page import ApiPage
+from api.deliveries import deliveries_router
 from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
@@ -154,6 +155,7 @@ def _routes(
         reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
         identity_router(pipeline, may_read),
         forgetting_router(forgettings, may_read),
+        deliveries_router(pipeline, may_read),
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.console import Console
+from cli.delivery_commands import deliveries
 from cli.node_commands import node_types
 from cli.options import (
     JsonOption,
@@ -40,6 +41,7 @@ app.add_typer(profiles, name="profile")
 app.add_typer(tasks, name="task")
 app.add_typer(schemas, name="schema")
 app.add_typer(node_types, name="nodes")
+app.add_typer(deliveries, name="deliveries")
 
 
 def _print_version(requested: bool) -> None:

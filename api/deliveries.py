@@ -1,0 +1,102 @@
+"""Routes by which operators see deliveries, have dead ones sent again, and drop waiting ones."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Struct
+
+from api.read_guard import ReadGuard
+from api.unmerge import no_foreign_page
+from engine.ports.outbox import DeliveryState, StoredDelivery
+from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
+from engine.sending.changes import Keeping
+from engine.sending.operations import Change, Changed, Choice, DeliveryOperations
+from engine.tracking.intake.payload import Refusal
+from engine.tracking.pipeline.pipeline import Pipeline
+
+IDS_AT_ONCE = 100  # in one request
+
+Target = Annotated[str | None, QueryParameter(description="Only those to this target")]
+Flow = Annotated[str | None, QueryParameter(description="Only those of this flow")]
+State = Annotated[DeliveryState | None, QueryParameter(name="state", description="Only those in this state")]
+Limit = Annotated[int, QueryParameter(description=f"How many a page has at most: 1 to {MAX_LIMIT}")]
+After = Annotated[str, QueryParameter(description="The `after` of the page before")]
+
+
+class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request body: some ids, else a target or a flow, or both. `after` is that of the answer before."""
+
+    ids: tuple[str, ...] = ()
+    target: str | None = None
+    flow: str | None = None
+    after: str | None = None
+
+
+class DeliveryPage(Struct, frozen=True):
+    """Deliveries, newest first, without their messages. `after` leads to the next page; else null."""
+
+    items: list[dict[str, Any]]
+    after: str | None
+
+
+def deliveries_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
+    """Return the routes, for clients that may read; the changes for no page of another origin."""
+    operations = DeliveryOperations(pipeline.store, pipeline.clock, Keeping(window=pipeline.project.settings.window_ms))
+
+    @get("/deliveries", summary="Deliveries: what is sent to other systems")
+    async def several(
+        target: Target = None,
+        flow: Flow = None,
+        in_state: State = None,
+        limit: Limit = DEFAULT_LIMIT,
+        after: After = "",
+    ) -> DeliveryPage:
+        if not 1 <= limit <= MAX_LIMIT:
+            raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
+        try:
+            items, following = await operations.page(Choice((), target, flow, in_state), limit, after or None)
+        except BadCursor as bad:
+            raise Refusal("malformed", str(bad)) from bad
+        return DeliveryPage([summary_of(each) for each in items], following)
+
+    @get("/deliveries/{id:str}", summary="A delivery with its message")
+    async def one(id: FromPath[str]) -> dict[str, Any]:
+        found = await operations.one(id)
+        if found is None:
+            raise NotFoundException(f"there is no delivery {id}")
+        return details_of(found)
+
+    async def changed(what: Change, chosen: Chosen) -> Changed:
+        if not (chosen.ids or chosen.target or chosen.flow):
+            raise Refusal("malformed", "name deliveries by `ids`, a `target` or a `flow`")
+        if len(chosen.ids) > IDS_AT_ONCE:
+            raise Refusal("malformed", f"`ids` holds more than {IDS_AT_ONCE}: send them in several requests")
+        try:
+            return await operations.change(what, Choice(chosen.ids, chosen.target, chosen.flow), chosen.after)
+        except BadCursor as bad:
+            raise Refusal("malformed", str(bad)) from bad
+
+    @post("/deliveries/retry", status_code=200, summary="Send dead deliveries again", guards=[no_foreign_page])
+    async def retry(data: JSONBody[Chosen]) -> Changed:
+        return await changed("retry", data)
+
+    @post("/deliveries/drop", status_code=200, summary="Do not send waiting deliveries", guards=[no_foreign_page])
+    async def drop(data: JSONBody[Chosen]) -> Changed:
+        return await changed("drop", data)
+
+    return Router("/", route_handlers=[several, one, retry, drop], guards=[may_read], tags=["deliveries"])
+
+
+def details_of(delivery: StoredDelivery) -> dict[str, Any]:
+    """Return a delivery with its message, as it is stored: no secret is in it."""
+    document: dict[str, Any] = msgspec.to_builtins(delivery)
+    return {**document, "state": delivery.state, "mode": delivery.mode, "attempts": delivery.attempts}
+
+
+def summary_of(delivery: StoredDelivery) -> dict[str, Any]:
+    """Return a delivery without its message and the people in it."""
+    hidden = {"message", "met", "session"}
+    return {name: value for name, value in details_of(delivery).items() if name not in hidden}
