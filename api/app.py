@@ -96,7 +96,6 @@ def create_app(
     resuming = Resuming(pipeline, log_postponed)
     held_up = partial(_has_entries, spool) if spool is not None else _never
     timers = BackgroundTimers(pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=held_up)
-
     scheduling = BackgroundScheduling(pipeline, looks=keeps_up, sole=rules.sole)
 
     @asynccontextmanager
@@ -113,7 +112,6 @@ def create_app(
                 sending.running(),
                 background_drain(spooling),
                 timers.running(),
-                sending.running(),
                 scheduling.running(),
             ):
                 yield

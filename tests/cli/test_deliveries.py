@@ -103,7 +103,7 @@ def test_all_of_a_target_are_sent_again_after_a_question(run: Run) -> None:
     assert json.loads(done.stdout)["changed"] == ["d2"]
 
 
-def test_waiting_ones_are_dropped_and_the_command_says_that_one_may_arrive(run: Run) -> None:
+def test_waiting_ones_are_dropped_and_the_command_says_that_one_may_come_through(run: Run) -> None:
     done = run("drop", "d1")
     assert (done.exit_code, done.stdout) == (0, "1 delivery dropped.\nWhat is being sent right now may still arrive.\n")
     again = run("drop", "d1")
