@@ -48,6 +48,7 @@ from engine.ports.spool import Spool
 from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.project.project import Project
+from engine.sending.sending import OpenBreaker
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
@@ -84,7 +85,8 @@ def create_app(
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
-    lookups = SharedLookups(LimitedLookups(client, project.targets, clock), clock)
+    limited = LimitedLookups(client, project.targets, clock)
+    lookups = SharedLookups(limited, clock)
     pipeline = Pipeline(project, store, performer or lookups, clock, new_id, ledger)
     pipeline.driver.places = places_of(project)
     outages = Outages(store, spool)
@@ -117,7 +119,11 @@ def create_app(
                 yield
 
     may_read = ReadGuard(admin_key)
-    routes = _routes(tracker, forgettings, sending, may_read, broken)
+
+    def open_breakers() -> list[OpenBreaker]:
+        return [*limited.open_breakers(), *sending.open_breakers()]
+
+    routes = _routes(tracker, forgettings, open_breakers, may_read, broken)
     routes.append(task_router(scheduling.scheduler, may_read))
     routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
@@ -134,7 +140,7 @@ def _never() -> bool:
 def _routes(
     tracker: PayloadTracker,
     forgettings: Forgettings,
-    sending: BackgroundSending,
+    open_breakers: Callable[[], list[OpenBreaker]],
     may_read: ReadGuard,
     broken: tuple[str, ...],
 ) -> list[ControllerRouterHandler]:
@@ -149,7 +155,7 @@ def _routes(
         consent_handler(tracker),
         root,
         live,
-        ready_handler(tracker.readiness, current_project, sending.open_breakers, broken),
+        ready_handler(tracker.readiness, current_project, open_breakers, broken),
         reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
         identity_router(pipeline, may_read),
         forgetting_router(forgettings, may_read),

@@ -1,8 +1,7 @@
 """The outgoing HTTP client: sends look-ups to configured targets.
 
 Every failure of a call becomes a reply; only a cancellation is raised. It sends every call at once: how many are under
-way at a time is limited elsewhere, by target (`limited_lookups`). There are two pools of connections, one for
-public addresses and one for private targets, because the address of a pooled connection is not checked again.
+way at a time is limited elsewhere, by target (`limited_lookups`).
 """
 
 import asyncio
@@ -17,18 +16,15 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientResponse,
-    ClientSession,
     ClientSSLError,
-    ClientTimeout,
-    DummyCookieJar,
     InvalidURL,
-    TCPConnector,
 )
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec.structs import replace
 
-from effects.address import CheckedResolver, ForbiddenAddress, checked_socket
+from effects.address import ForbiddenAddress
 from effects.clock import SystemClock
+from effects.connections import Connections
 from effects.http_request import (
     HttpRequest,
     PreparedTarget,
@@ -42,10 +38,6 @@ from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.world import Clock, OutsideCall
 from engine.project.source import Target
 
-_NO_TIMEOUT = ClientTimeout(
-    total=None, connect=None, sock_connect=None, sock_read=None
-)  # the ask's timeout covers all of these
-
 
 class HttpPerformer:
     """A `Performer` that sends each `HttpAsk` to the target that the ask names."""
@@ -53,21 +45,16 @@ class HttpPerformer:
     def __init__(self, targets: Mapping[str, Target], clock: Clock | None = None) -> None:
         self._targets = {name: _prepare(target) for name, target in targets.items()}
         self._clock: Clock = clock or SystemClock()
-        self._public: ClientSession | None = None
-        self._private: ClientSession | None = None
-        self._closed = False
+        self._connections = Connections()
 
     async def start(self) -> None:
         """Open the pools. Without it, the first `perform` opens them."""
-        self._session(private=False)
-        self._session(private=True)
+        for private in (False, True):
+            self._connections.session(private=private)
 
     async def close(self) -> None:
         """Close all connections; later calls get no answer. May be called twice."""
-        self._closed = True
-        for session in (self._public, self._private):
-            if session is not None:
-                await session.close()
+        await self._connections.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -84,7 +71,7 @@ class HttpPerformer:
         target = self._targets.get(ask.target)
         if not isinstance(target, PreparedTarget):
             return _refused(target or RequestRefused(f"there is no target {ask.target}"))
-        if self._closed:
+        if self._connections.closed:
             return NoAnswer("connection", "the client is closed", retriable=False)
         started = self._clock.ticks()
         try:
@@ -107,7 +94,7 @@ class HttpPerformer:
         """Return the reply to the request or its last redirect. Raises `RequestRefused` after too many redirects."""
         request = first
         for left in range(target.redirects, -1, -1):
-            async with self._session(private=request.private).request(
+            async with self._connections.session(private=request.private).request(
                 request.method, request.url, headers=request.headers, data=request.body, allow_redirects=False
             ) as response:
                 location = response.headers.get("Location")
@@ -117,20 +104,6 @@ class HttpPerformer:
             if left:
                 request = redirect
         raise RequestRefused(f"the target redirects more than {target.redirects} times")
-
-    def _session(self, *, private: bool) -> ClientSession:
-        if private:
-            self._private = self._private or _pool(TCPConnector(limit=0))
-            return self._private
-        if self._public is None:
-            connector = TCPConnector(limit=0, resolver=CheckedResolver(), socket_factory=checked_socket)
-            self._public = _pool(connector)
-        return self._public
-
-
-def _pool(connector: TCPConnector) -> ClientSession:
-    """Return a session that reads no environment variables and keeps no cookies."""
-    return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), timeout=_NO_TIMEOUT, trust_env=False)
 
 
 def _prepare(target: Target) -> PreparedTarget | RequestRefused:

@@ -8,6 +8,7 @@ choose requests: they must not be able to stop those of others.
 
 import asyncio
 from collections.abc import Mapping
+from math import ceil
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from effects.target_turns import TargetTurns
 from engine.flow.ask import HttpReply, NoAnswer, Reply, refusal
 from engine.ports.world import Clock, OutsideCall, Performer
 from engine.project.source import Target
+from engine.sending.sending import OpenBreaker
 
 FAILED_STATUSES: Final = frozenset({429, 502, 503, 504})
 
@@ -32,9 +34,9 @@ class LimitedLookups:
         self._turns = {name: TargetTurns(target, clock) for name, target in targets.items()}
         self._clock = clock
 
-    def failing(self) -> list[str]:
-        """Return the targets whose last look-ups failed, so that none or few are sent."""
-        return [name for name, turns in self._turns.items() if turns.is_troubled]
+    def open_breakers(self) -> list[OpenBreaker]:
+        """Return the targets to which no look-up is sent now, since the last ones failed."""
+        return [OpenBreaker(name, ceil(turns.pause)) for name, turns in self._turns.items() if turns.pause]
 
     async def perform(self, call: OutsideCall) -> Reply:
         """Return the reply within the ask's timeout, which covers waiting for a turn."""

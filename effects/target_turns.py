@@ -30,6 +30,11 @@ class TargetTurns:
         """Whether look-ups have failed so that the breaker opened, and the target has not recovered since."""
         return self._breaker.troubled
 
+    @property
+    def pause(self) -> float:
+        """The seconds until the next look-up may find out whether the target works again; 0 when it may now."""
+        return max(self._breaker.opens_until - self._ticks(), 0)
+
     async def begin(self) -> str:
         """Wait for a turn and return an empty text, or the reason why no look-up begins now."""
         now = self._ticks()
@@ -86,6 +91,6 @@ class TargetTurns:
         self._go_on()
 
     def _why(self, now: float) -> str:
-        seconds = ceil(self._breaker.opens_until - now)
-        until = f"for {seconds} s" if seconds > 0 else "until one that is under way has succeeded"
+        seconds = ceil(max(self._breaker.opens_until - now, 0))
+        until = f"for {seconds} s" if seconds else "until one that is under way has succeeded"
         return f"the last look-ups of this target failed, so none is sent {until}"

@@ -54,7 +54,12 @@ def slowest_path(flow: Flow) -> tuple[int, tuple[PlannedNode, ...]]:
 
 
 def longest_ms(node: PlannedNode) -> int:
-    """Return how long (ms) a node may wait for a target, with all its retries; 0 if it calls none."""
+    """Return how long (ms) a node may wait for a target, with all its retries; 0 if it calls none.
+
+    A loop counts as one turn: how many it makes is not known before an event comes.
+    """
+    if node.body is not None and not node.disabled:
+        return slowest_path(node.body.flow)[0]
     if node.disabled or not node.asks or not _has_target(node):
         return 0
     pauses = sum(min(node.retry.backoff_ms << n, MAX_BACKOFF_MS) for n in range(node.retry.times))
@@ -72,7 +77,10 @@ def _remedy(path: tuple[PlannedNode, ...], source: Source) -> str:
     where = "" if len(path) == 1 else " at each of them"
     needed = ceil(sum(map(longest_ms, path)) / 1000) * 1000
     raised = f", or `answer_within: {needed}` in the source" if needed <= 60_000 else ""
-    return f"write `deadline: {show_duration(share)}`{where}, or shorter timeouts and fewer retries{raised}"
+    shorter = f"shorter timeouts and fewer retries{raised}"
+    if any(node.body is not None for node in path):  # a loop has no deadline
+        return f"write {shorter}"
+    return f"write `deadline: {show_duration(share)}`{where}, or {shorter}"
 
 
 def _seconds(ms: int) -> str:

@@ -13,6 +13,7 @@ from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.ports.world import OutsideCall
 from engine.project.source import Target
 from engine.sending.breaker import FAILURES, FIRST_SECONDS
+from engine.sending.sending import OpenBreaker
 from tests.effects.calls import call
 
 FINE = HttpReply(200, {"tier": "gold"}, took_ms=100)
@@ -132,7 +133,7 @@ def test_a_target_that_fails_is_asked_no_more_for_a_while_and_then_once() -> Non
         assert isinstance(refused, NoAnswer)
         assert (refused.kind, refused.retriable, asyncio.get_running_loop().time()) == ("breaker", False, started)
         assert refused.reason == "the last look-ups of this target failed, so none is sent for 30 s"
-        assert lookups.failing() == ["crm"]
+        assert lookups.open_breakers() == [OpenBreaker("crm", 30)]
 
         crm.reply = FINE
         await asyncio.sleep(FIRST_SECONDS)
@@ -140,7 +141,7 @@ def test_a_target_that_fails_is_asked_no_more_for_a_while_and_then_once() -> Non
         assert [type(reply) for reply in replies] == [HttpReply, NoAnswer, NoAnswer]  # others do not wait for the first
         for _ in range(8):
             assert isinstance(await lookups.perform(call("crm")), HttpReply)
-        assert lookups.failing() == []
+        assert lookups.open_breakers() == []
 
     run(scene())
 

@@ -89,6 +89,15 @@ def test_the_most_impatient_source_that_starts_the_flow_counts() -> None:
     assert found(both, SHOP, Source(source="page", answer_within=1_500, enabled=False)) == []
 
 
+def test_a_loop_takes_as_long_as_one_turn() -> None:
+    turn = f"do: {{one: {{{CALL}, next: two}}, two: {{{CALL}, retry: {{times: 1}}}}}}"
+    looping = flow_of(f'each: {{each: {{in: "$.event.properties.items[*]", {turn}}}}}')
+    (problem,) = found(looping)
+    assert problem.path == ("nodes", "each")
+    assert "`each` may take 6.5 s" in problem.message
+    assert problem.help.startswith("write shorter timeouts")
+
+
 def test_look_ups_behind_a_wait_have_no_budget() -> None:
     late = f"{CALL}, retry: {{times: 9}}"
     waits = "nap: {wait: 2h, next: one}"
