@@ -111,7 +111,7 @@ def turn_problem(flow: Flow, turns: str, id: str) -> Problem | None:
     if tuple(_TURN.findall(turns)) == around:
         return None
     name = "".join([f"{loop}[0]." for loop in around]) + id
-    message = f"`{id}` is in the loop `{around[-1]}`, and each turn has a port" if around else f"`{id}` is in no loop"
+    message = f"`{id}` is in the loop `{around[-1]}`, which has turns" if around else f"`{id}` is in no loop"
     return Problem(code="H421", message=message, help=f"write `{name}`" + (" for its first turn" if around else ""))
 
 

@@ -14,9 +14,10 @@ from engine.flow.node_draft import BodyDraft, NodeDraft
 from engine.flow.node_map import NodeMapReader, Surroundings, independent
 from engine.flow.planning import wire
 from engine.flow.problem_list import ProblemList
-from engine.flow.reading import check_reads
+from engine.flow.reading import check_reads, unknown_field
 from engine.flow.registry import Registry, field_notes, node_fields
 from engine.language.expression import Read
+from engine.language.kinds import A_NUMBER
 from engine.language.value import Value, compile_value
 from engine.problem import KeyPath
 
@@ -59,9 +60,12 @@ class BodyReader:
         if not any(problem.code == "H301" for problem in found):
             found += end_problems(wiring, reads)
         self.problems += independent(found, self.problems, nodes, drafts, unread, place.at)
+        shapes = {"item": type.item_shape(config), "index": A_NUMBER}
         for each in drafts.values():
             reads += each.config.reads
             draft.config.writes += each.config.writes
+        unknown = [(at, unknown_field(read, shapes)) for at, read in reads if read.path[0] in LOOP_ROOTS]
+        self.problems += [problem.below(at) for at, problem in unknown if problem is not None]
         draft.config.reads += [(at, read) for at, read in reads if _is_outside(read, place.around)]
         broken = unread or any(problem.code == "H301" for problem in found)
         if broken or not all(each.is_complete for each in drafts.values()):

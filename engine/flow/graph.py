@@ -169,7 +169,7 @@ def find_cycle(wiring: Wiring) -> Problem | None:
                 ids = [s for s, _ in stack]
                 loop = [*ids[ids.index(edge[2]) :], edge[2]]
                 message = "nodes form a cycle: " + " → ".join(loop)
-                help = "remove one of these edges; flows have no loops"
+                help = "remove one of these edges; for each item of a list, write `each`"
                 return Problem(code="H301", message=message, path=edge[3], help=help)
             elif edge[2] not in state:
                 state[edge[2]] = 1

@@ -6,7 +6,7 @@ from typing import Any, Final
 from engine.flow.names import ProjectNames
 from engine.language.expression import Read
 from engine.language.fields import FIELDS
-from engine.language.kinds import ANYTHING, LIST, Shape
+from engine.language.kinds import ANYTHING, LIST, Shape, Shapes
 from engine.language.path import show_path
 from engine.language.refusal import BARE_TEXT, CONSENT_READ, UNKNOWN_FIELD
 from engine.problem import KeyPath, Problem, closest, did_you_mean
@@ -26,11 +26,11 @@ def check_reads(reads: Iterable[tuple[KeyPath, Read]], names: ProjectNames) -> l
     return problems
 
 
-def unknown_field(read: Read) -> Problem | None:
-    """The problem of a read whose path leads to no field of its root, or None."""
+def unknown_field(read: Read, roots: Shapes = FIELDS) -> Problem | None:
+    """The problem of a read whose path leads to no field of its root, or None. Of roots that are not given, none."""
     if read.path[:2] == ("profile", "counters") and not read.function:
         return _counter_problem(read)
-    shape = FIELDS.get(read.path[0], ANYTHING)
+    shape = roots.get(read.path[0], ANYTHING)
     for depth, name in enumerate(read.path[1:], 1):
         if shape.fields is None:
             return _list_problem(read, depth) if shape.kinds == LIST else None

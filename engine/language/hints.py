@@ -105,7 +105,6 @@ NO_ROOTS = {
             "body",
             "input",
             "inputs",
-            "item",
             "message",
             "msg",
             "request",
@@ -114,6 +113,8 @@ NO_ROOTS = {
         ),
         "write `event.properties`",
     ),
+    "item": "write `event.properties`; only the nodes of an `each` have an `item`",
+    "index": "only the nodes of an `each` have an `index`",
     **dict.fromkeys(("steps", "outputs", "results"), "write `nodes.ID.out`"),
     **dict.fromkeys(
         ("env", "secrets", "secret", "vars", "config", "settings"),

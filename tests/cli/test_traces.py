@@ -142,3 +142,23 @@ def test_a_line_says_that_no_flow_ran() -> None:
 def test_long_ids_and_long_values_are_shortened() -> None:
     assert short({"id": "0123456789abcdef" * 2}) == '{"id": "01234567…"}'
     assert len(short("x" * 500)) == 90
+
+
+def test_the_turns_of_a_loop_are_below_it_and_the_others_are_counted() -> None:
+    def turn(index: int, *steps: dict[str, Any], outcome: str = "finished") -> dict[str, Any]:
+        return {"index": index, "item": {"sku": f"s-{index}"}, "outcome": outcome, "steps": list(steps), "not_run": []}
+
+    price = step("price", "failed", error="`crm` answered 500")
+    emits = step("line", operations=[{"op": "emit", "type": "order-line"}])
+    loop = step("lines", turns=[turn(0, emits), turn(7, price, outcome="failed")], turns_not_shown=188)
+    text = text_of(event_block("e-1", event(run(loop, step("end", after="lines")))))
+    assert text.splitlines()[1:] == [
+        "    orders  finished  1.5 ms  lines ×190 › end",
+        "      lines",
+        '      lines[0]        item {"sku": "s-0"}  line',
+        "      lines[0].line   emits order-line",
+        '      lines[7]        item {"sku": "s-7"}  price:failed  failed',
+        "      lines[7].price  `crm` answered 500",
+        "                      188 more turns are not shown",
+        "      end",
+    ]

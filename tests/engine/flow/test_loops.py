@@ -11,8 +11,10 @@ from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
 from engine.flow.loop import SLICE
 from engine.flow.machine import Machine
+from engine.flow.paused import PausedRun, put_away, take_up, wake
 from engine.flow.plan import Flow
 from engine.flow.run import IssuedAsk, Run
+from engine.flow.run_state import initial_state
 from engine.flow.trace import Trace
 from engine.profile.operations import Increment
 from tests.engine.flow.build import (
@@ -105,11 +107,9 @@ def test_a_turn_sees_no_output_of_another_turn():
             in: [true, false]
             do:
               choose: {if: item, next: {then: mark, else: see}}
-              mark: {let: {x: 1}}
+              mark: {let: {x: 1}, next: see}
               see: {log: "{{ nodes.mark.out.x | default('nothing') }}"}
-        """.replace("see: {log", "see: {log")
-        .replace("next: {then: mark, else: see}", "next: {then: [mark, see], else: see}")
-        .replace("mark: {let: {x: 1}}", "mark: {let: {x: 1}, next: see}")
+        """
     )
     assert [effect.message for _, effect in run(made).effects() if isinstance(effect, Log)] == ["1", "nothing"]
 
@@ -296,20 +296,20 @@ def test_a_stop_in_a_turn_ends_the_run_with_the_effects_up_to_there(at_once: int
 
 
 def test_a_branch_that_ends_the_run_leaves_the_turns_undone():
-    text = LOOKUPS.replace("AT_ONCE", "2").replace("ON_ERROR", "stop").replace("next: {done: end, failed: end}", "")
-    made = flow({"flow": "f", "trigger": {"event": "paid"}, "start": ["lines", "end"], "nodes": _nodes(text)})
+    made = flow(
+        """
+        flow: f
+        trigger: {event: paid}
+        start: [lines, end]
+        nodes:
+          lines: {each: {in: "$.event.properties.items[*]", do: {x: {lookup.http: {target: crm}}}}}
+          end: {stop: enough}
+        """
+    )
     machine = Machine(made, inputs(items("a", "b"), ANN), trace=Trace(step_clock()))
     machine.advance()
     assert (machine.outcome, machine.cancelled, emitted(machine)) == ("finished", (0,), [])
     assert trace_of(machine)["not_run"] == [{"node": "lines", "why": "the run ended in turn 0 of 2"}]
-
-
-def _nodes(text: str) -> Any:
-    import yaml
-
-    nodes = yaml.safe_load(text)
-    nodes["end"] = {"stop": "enough"}
-    return nodes
 
 
 # ---- nesting --------------------------------------------------------------------------------------------------------
@@ -450,3 +450,88 @@ def test_a_late_answer_to_a_dropped_turn_is_ignored():
     machine.advance()
     assert machine.over
     assert not machine.reply(asks[1].node, answer("b"))
+
+
+# ---- in a run that waits --------------------------------------------------------------------------------------------
+
+
+def test_a_run_with_a_loop_waits_behind_it_and_keeps_its_output():
+    made = flow(
+        """
+        flow: f
+        trigger: {event: paid}
+        while_waiting: parallel
+        nodes:
+          lines: {each: {in: [1, 2], do: {x: {test.burst: 1}}, collect: "{{ item }}"}, next: nap}
+          nap: {wait: 2h, next: more}
+          more: {each: {in: "{{ nodes.lines.out.items }}", do: {y: {log: "{{ item }}"}}}}
+        """,
+        TYPES,
+    )
+    machine = Machine(made, inputs(profile=ANN))
+    assert machine.advance() == []
+    assert machine.paused
+    paused = msgspec.json.decode(msgspec.json.encode(put_away(machine)), type=PausedRun)
+    later = inputs(profile=ANN)
+    machine = take_up(made, paused, later, initial_state(later))
+    wake(machine, later.now + 7_200_000)
+    machine.advance()
+    assert [name for name, _ in machine.effects()] == ["more[0].y", "more[1].y"]
+
+
+def test_a_run_is_not_paused_while_a_loop_goes_on():
+    made = flow(
+        """
+        flow: f
+        trigger: {event: paid}
+        while_waiting: parallel
+        start: [lines, nap]
+        nodes:
+          lines: {each: {in: "{{ event.properties.items }}", do: {x: {log: "x"}}}}
+          nap: {wait: 2h}
+        """
+    )
+    machine = Machine(made, inputs(items(*range(SLICE + 1)), ANN))
+    machine.advance()
+    assert (machine.resting, machine.paused) == (True, False)
+    machine.advance()
+    assert (machine.resting, machine.paused) == (False, True)
+
+
+# ---- traces ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_trace_has_the_turns_with_their_steps():
+    machine = answered(lookups(2, "skip"), items("a", "b"), {"b": answer(status=500)}, "ba")
+    (step, _) = trace_of(machine)["steps"]
+    assert (step["node"], step["port"], step["out"]["failed"]) == ("lines", "done", [1])
+    assert step["in"] == {"in": ["a", "b"], "at_once": 2, "on_error": "skip"}
+    first, second = step["turns"]
+    assert [(each["node"], each["port"]) for each in first["steps"]] == [("price", "found"), ("line", "done")]
+    assert (first["index"], first["item"], first["outcome"], first["not_run"]) == (0, "a", "finished", [])
+    assert (second["outcome"], second["error"]) == ("failed", "lines[1].price: `crm` answered 500")
+    assert second["not_run"] == [{"node": "line", "why": "price left by failed, not found"}]
+    assert "turns_not_shown" not in step
+
+
+def test_a_trace_of_a_long_loop_says_how_many_turns_it_does_not_show():
+    body = "do: {x: {fail: bad, when: item == 1}}, on_error: skip"
+    made = flow(f"lines: {{each: {{in: '{{{{ event.properties.items }}}}', {body}}}}}")
+    machine = run(made, items(*([0] * 100), *([1] * 50)))
+    step = trace_of(machine)["steps"][0]
+    assert [turn["index"] for turn in step["turns"]] == [*range(10), *range(100, 110)]
+    assert step["turns_not_shown"] == 130
+
+
+def test_the_steps_of_turns_count_for_the_size_of_a_trace():
+    made = flow("lines: {each: {in: '{{ event.properties.items }}', do: {x: {let: {y: '{{ item }}'}}}}}")
+    machine = run(made, items(*["." * 4_000] * 100))
+    document = trace_of(machine)
+    assert len(msgspec.json.encode(document)) < 300_000
+    assert len(document["steps"][0]["turns"]) == 10
+
+
+def test_the_time_of_a_loop_is_that_of_all_its_slices():
+    machine = run(flow(COUNTING), {"outer": [0] * 5, "inner": [0] * 300})
+    step = trace_of(machine)["steps"][0]
+    assert step["us"] > 1_000  # each look at the clock takes a microsecond
