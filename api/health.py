@@ -52,9 +52,7 @@ def ready_handler(
         }
         failing = {each.target: each.seconds for each in open_breakers()}
         if failing:
-            document["failing_targets"] = {
-                name: f"the next attempt in {seconds} s" for name, seconds in failing.items()
-            }
+            document["failing_targets"] = failing  # with the seconds until the next attempt
         return Response(document, status_code=503 if now.status == "not ready" else 200)
 
     return ready
