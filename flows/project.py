@@ -74,11 +74,11 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     """
     own = own_nodes(root, registry)
     loader = _Loader(root, os.environ if environment is None else environment)
-    loader.diagnostics += own.diagnostics
-    loader.sources |= own.sources
     settings = loader.settings()
     # with an error in headrace.yaml, it may be the declaration of an exclusive key that is wrong
     keys_known = all(diagnostic.severity == "warning" for diagnostic in loader.diagnostics)
+    loader.diagnostics += own.diagnostics
+    loader.sources |= own.sources
     segments = loader.folder("segments", "segment", lambda _, data: read_segment(data))
     counters: list[frozenset[str]] = []  # one set for each flow that is valid YAML
     sources = loader.folder("sources", "source", lambda _, data: read_source(data, root, loader.environment))

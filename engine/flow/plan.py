@@ -120,11 +120,7 @@ class Flow:
     while_waiting: WhileWaiting | None = None  # what a new event does to a run that waits; None: no node waits
     indexes: Mapping[str, int] = field(default_factory=dict)  # into `nodes`, by node id
     all_nodes: "Mapping[str, PlannedNode]" = field(default_factory=dict)  # by id, also those within loops
-
-    @property
-    def loops(self) -> bool:
-        """Whether the flow has a loop."""
-        return len(self.all_nodes) > len(self.nodes)
+    has_loops: bool = False
 
     def loops_around(self, id: str) -> tuple[str, ...]:
         """The ids of the loops that a node is in, from the outside in."""

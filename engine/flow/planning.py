@@ -62,6 +62,7 @@ def planned(
         "starts": tuple(sorted(index[id] for id in wiring.starts)),
         "indexes": index,
         "all_nodes": {**{node.id: node for node in nodes}, **inner},
+        "has_loops": bool(inner),
     }
 
 

@@ -126,6 +126,15 @@ def test_a_file_that_cannot_be_imported_is_reported_and_takes_only_its_own_flows
     assert loaded.registry.find("shop.others") is not None
 
 
+def test_a_file_that_cannot_be_imported_hides_no_finding_about_others(tmp_path: Path) -> None:
+    (tmp_path / "headrace.yaml").write_text("keys: {traits.customer: {exclusive: true}}\n")
+    (tmp_path / "flows").mkdir()
+    hand_over = "flow: over\ntrigger: {event: x}\nnodes:\n  over: {session.hand_over: {traits.card: C-1}}\n"
+    (tmp_path / "flows" / "over.yaml").write_text(hand_over)
+    codes = [found.code for found in load(tmp_path, points="1 / 0\n").diagnostics if found.file == "flows/over.yaml"]
+    assert "H428" in codes
+
+
 PORT = '    done = Port("The points are the output", main=True)\n'
 FIELD = 'Annotated[float, Meta(description="The amount", examples=[12.5])]'
 

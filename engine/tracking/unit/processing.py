@@ -241,7 +241,7 @@ class UnitRun(WaitingRuns):
             return
         self._runs += 1
         kept = bool(self.context.debug) or self._sampled(event, flow)
-        trace = Trace(self.ticks) if kept or flow.loops else None  # to repeat a long loop would hold up others
+        trace = Trace(self.ticks) if kept or flow.has_loops else None  # to repeat a long loop would hold up others
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()
         inputs = msgspec.structs.replace(self.inputs, event=state.scope["event"], flow=flow.name)
