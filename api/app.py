@@ -39,6 +39,7 @@ from api.tracking.foreign import ForeignTracking
 from api.tracking.track import track_handler
 from api.unmerge import identity_router
 from api.upkeep import log_apart, upkeep
+from api.waits import waits_router
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
@@ -111,8 +112,8 @@ def create_app(
             async with (
                 upkeep(pipeline, forgettings) if keeps_up else nullcontext(),
                 lookup_upkeep(lookups, pipeline),
-                sending.running(),
                 background_drain(spooling),
+                sending.running(),
                 timers.running(),
                 scheduling.running(),
             ):
@@ -160,6 +161,7 @@ def _routes(
         identity_router(pipeline, may_read),
         forgetting_router(forgettings, may_read),
         deliveries_router(pipeline, may_read),
+        waits_router(pipeline, may_read),
     ]
 
 

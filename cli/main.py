@@ -28,6 +28,7 @@ from cli.options import (
 from cli.profile_commands import profiles
 from cli.schema_commands import schemas
 from cli.task_commands import tasks
+from cli.waits_commands import waits
 from engine.ports.kinds import SEARCHABLE
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.add_typer(tasks, name="task")
 app.add_typer(schemas, name="schema")
 app.add_typer(node_types, name="nodes")
 app.add_typer(deliveries, name="deliveries")
+app.add_typer(waits, name="waits")
 
 
 def _print_version(requested: bool) -> None:

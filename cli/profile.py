@@ -115,6 +115,8 @@ def _lines(profile: Document) -> Iterator[Text]:
         amount = nearest_number(total(list(buckets.values())))
         yield Text(f"  counter {name}: {short(amount)} in all, the newest {max(buckets)}")
     yield from _times(profile["metadata"])
+    for wait in profile.get("waits", ()):
+        yield _wait(wait)
     if "claims" in profile:
         yield from _claims(profile["claims"])
     if "why" in profile:
@@ -128,6 +130,12 @@ def _times(metadata: Document) -> Iterator[Text]:
         count = "one visit" if visits == 1 else f"{visits} visits"
         first, last = show_time(metadata["first_seen"]), show_time(metadata["last_seen"])
         yield Text(f"  first seen {first}, last seen {last}, {count}")
+
+
+def _wait(wait: Document) -> Text:
+    events = f" for {', '.join(wait['for'])}" if "for" in wait else ""
+    until = "goes on now: its event has arrived" if wait.get("arrived") else f"until {show_time(wait['until'])}"
+    return Text(f"  waits since {show_time(wait['began'])}: flow {wait['flow']}{events}, {until}  wait {wait['id']}")
 
 
 def _claims(claims: list[Document]) -> Iterator[Text]:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 DEFAULT_VISITOR: Final = "visitor"  # the name of a visitor without a name
 DEFAULT_CLOCK: Final = "2026-01-01T12:00:00Z"  # the start of a case, unless the file has a `clock`
 
-Outcome = Literal["finished", "failed", "filtered", "not-triggered"]
+Outcome = Literal["finished", "failed", "filtered", "not-triggered", "paused", "cancelled"]
 Refused = Literal["malformed", "unauthorised", "too-large", "nothing-accepted"]  # as far as a test can cause them
 Path = Annotated[
     tuple[str | tuple[str, ...], ...],
@@ -124,6 +124,18 @@ class Delivery(Struct, frozen=True, kw_only=True):
     reply_to: str | UnsetType = UNSET
 
 
+class Wait(Struct, frozen=True, kw_only=True):
+    """The parts that an open wait must have."""
+
+    flow: Annotated[str, Meta(description="The flow of the run that waits")]
+    on: Annotated[
+        str | tuple[str, ...] | UnsetType, Meta(description="The type of the event for which it waits, or several")
+    ] = field(default=UNSET, name="for")
+    until: Annotated[
+        str | UnsetType, Meta(description="When it goes on at the latest: from now, e.g. 2h, or a time")
+    ] = UNSET
+
+
 OF_HTTP: Final = ("method", "path", "query", "headers", "body", "type", "data")  # keys of `Delivery`
 OF_MAIL: Final = ("to", "subject", "text", "html", "sender", "reply_to")
 
@@ -156,6 +168,10 @@ class Expect(Run, frozen=True, kw_only=True):
     deliveries: Annotated[
         tuple[Delivery, ...] | UnsetType,
         Meta(description="The messages that flows send to targets, all of them, in order"),
+    ] = UNSET
+    waits: Annotated[
+        tuple[Wait, ...] | UnsetType,
+        Meta(description="The runs that wait after the step, all of them, in the order in which they go on"),
     ] = UNSET
     profile: Annotated[
         dict[str, Any] | UnsetType | None, Meta(description="The profile of the step's visitor, by path")

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.flow.reading import HOMES, field_names
+from engine.language.absent import Unfit
 from engine.language.duration import read_duration
+from engine.language.moment import date
 from engine.problem import KeyPath, Problem
 from engine.project.source import is_mail
-from flows.case import OF_HTTP, OF_MAIL, Delivery, Expect, Run, present_keys
+from flows.case import OF_HTTP, OF_MAIL, Delivery, Expect, Run, Wait, present_keys
 from flows.known_names import KnownNames, field
 from flows.secret import is_made_up
 
@@ -93,6 +95,28 @@ def _deliveries(value: tuple[Delivery, ...], at: KeyPath, names: KnownNames) -> 
             yield Problem(code="H119", message=message, path=(*at, i, "after"), help=help)
 
 
+def _waits(value: tuple[Wait, ...], at: KeyPath, names: KnownNames) -> Iterator[Problem]:
+    for i, wait in enumerate(value):
+        yield from names.known("flow", wait.flow, (*at, i, "flow"))
+        flow = names.flows.get(wait.flow)
+        if flow is not None and flow.while_waiting is None:
+            message = f"no node of `{wait.flow}` waits"
+            help = "name a flow with a node `wait`, `wait.until` or `wait.for`"
+            yield Problem(code="H421", message=message, path=(*at, i, "flow"), help=help)
+        if isinstance(wait.until, str) and read_duration(wait.until) is None and not _is_moment(wait.until):
+            message = f"`{wait.until}` is neither a duration nor a time"
+            help = "write how long it still waits, e.g. 2h, or a time, e.g. 2026-01-01T14:00:00Z"
+            yield Problem(code="H119", message=message, path=(*at, i, "until"), help=help)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        date(text)
+    except Unfit:
+        return False
+    return True
+
+
 def _profile(value: Mapping[str, Any] | None, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
     for text, expected in (value or {}).items():
         yield from field(text, (*at, text), "profile", field_names("profile"), HOMES["profile"])
@@ -129,6 +153,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "event": _event,
     "calls": _calls,
     "deliveries": _deliveries,
+    "waits": _waits,
     "profile": _profile,
     "profiles": _profiles,
     "same": _visitors,

@@ -11,13 +11,14 @@ from cli.testing import reasons
 from cli.testing.compare import Difference, differences, differences_at_paths
 from cli.testing.delivery_view import delivery_view, shown_delay
 from cli.testing.step_runner import StepResult, StepRunner
+from cli.testing.wait_view import expected_wait, wait_view
 from cli.traces import named_steps, short
 from engine.language.absent import ABSENT
 from engine.language.duration import read_duration
 from engine.problem import KeyPath
 from engine.profile.consent import consent_state
 from engine.profile.document import Profile
-from flows.case import DEFAULT_VISITOR, Delivery, Event, Expect, Run, present_keys
+from flows.case import DEFAULT_VISITOR, Delivery, Event, Expect, Run, Wait, present_keys
 
 
 class Failure(Struct, frozen=True):
@@ -192,6 +193,19 @@ def _deliveries(value: tuple[Delivery, ...], at: KeyPath, context: CheckContext)
         yield from _unequal(unequal, (*at, i), f"the message to `{each.target}`", context.reasons())
 
 
+def _waits(value: tuple[Wait, ...], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    expected, tested = [each.flow for each in value], context.runner.tested
+    open_waits = [stub for stub in context.result.waits if stub.flow in expected or stub.flow in tested]
+    flows = [stub.flow for stub in open_waits]
+    if expected != flows:
+        yield Failure(at, f"expected that {_waiting(expected)}; now {_waiting(flows)}", context.reasons())
+        return
+    now, zone = context.runner.clock.now(), context.runner.project.settings.timezone
+    for i, (each, stub) in enumerate(zip(value, open_waits, strict=True)):
+        unequal = differences(expected_wait(each, zone), wait_view(stub, each, now))
+        yield from _unequal(unequal, (*at, i), f"the wait of `{each.flow}`", context.reasons())
+
+
 # ---- profiles -------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +336,12 @@ def _messages(targets: list[str]) -> str:
     return f"messages to {_names(targets, 'target')}" if targets else "no messages"
 
 
+def _waiting(flows: list[str]) -> str:
+    if not flows:
+        return "no run waits"
+    return f"{_names(flows, 'flow')} {'wait' if len(flows) > 1 else 'waits'}"
+
+
 def _were(names: list[str], noun: str, participle: str) -> str:
     return f"{_names(names, noun)} {'were' if len(names) > 1 else 'was'} {participle}"
 
@@ -343,6 +363,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "emitted": _emitted,
     "calls": _calls,
     "deliveries": _deliveries,
+    "waits": _waits,
     "profile": _profile,
     "profiles": _profiles,
     "same": _same,

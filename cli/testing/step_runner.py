@@ -18,21 +18,23 @@ from engine.ports.outbox import StoredDelivery
 from engine.ports.records import StoredEvent
 from engine.ports.resolve import resolve_profile
 from engine.ports.store import Conflict
-from engine.profile.document import Link, Profile
+from engine.profile.document import Link, Profile, WaitStub
 from engine.profile.linking import Pool, component, undo
 from engine.profile.operations import Refused
 from engine.project.project import Project
 from engine.tracking.intake.payload import Incoming, Options, Refusal, read_track
-from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.operations.unmerging import unmerge_served
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.waits.waking import wake
 from flows.address import Addresses
 from flows.case import Case, CaseFile, Event, Given, Send, TestStep
 from flows.test_references import given_profiles
 from flows.visitor_ids import replace_placeholders
 
-MAX_REEVALUATIONS = 10_000  # of profiles with segments that time has changed, in one step
+MAX_WOKEN = 10_000  # profiles whose segments time has changed, or whose waits have ended, in one step
+MAX_WAITING = 10_000  # profiles
+NEVER = 2**53  # ms; no wait ends later
 
 
 class ImpossibleStep(Exception):
@@ -51,6 +53,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
     `event` is the last event of the payload as it is stored, with its disposition. `profiles` are by visitor, `profile`
     is that of the event, else of the sender or only visitor. `unmocked` are the requests that no mock answered.
+    `waits` are those that are open after the step, in the order in which they end.
     `withheld` says why the sender's answer lacks data; it is empty if the answer is complete.
     """
 
@@ -63,6 +66,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     requests: tuple[Request, ...]
     unmocked: tuple[Request, ...]
     deliveries: tuple[StoredDelivery, ...]
+    waits: tuple[WaitStub, ...]
     segment_changes: tuple[SegmentChange, ...]
     profiles: dict[str, Profile | None]
     profile: Profile | None
@@ -130,7 +134,7 @@ class StepRunner:
             await self._advance(read_duration(step.advance) or 0)
         elif isinstance(step.unmerge, tuple):
             await self._unmerge(*step.unmerge)
-        await self._reevaluate_due(self.clock.now())
+        await self._wake_due(self.clock.now())
         return await self._result(sender, answer, refusal)
 
     # ---- sending ----------------------------------------------------------------------------------------------------
@@ -174,22 +178,25 @@ class StepRunner:
     # ---- time and unmerging -----------------------------------------------------------------------------------------
 
     async def _advance(self, ms: int) -> None:
-        """Let time pass. Profiles are re-evaluated when they are due, as on a server."""
+        """Let time pass. What is due meanwhile happens in its order, as on a server."""
         end = self.clock.now() + ms
-        await self._reevaluate_due(end)
+        await self._wake_due(end)
         self.clock.advance(end - self.clock.now())
         await self.store.forget_marks(end - self.project.settings.window_ms)
 
-    async def _reevaluate_due(self, until: int) -> None:
-        """Re-evaluate the profiles that are due until a time (ms), each at the time when it is due."""
-        for _ in range(MAX_REEVALUATIONS):
+    async def _wake_due(self, until: int) -> None:
+        """Wake the profiles that are due until a time (ms), each at the time when it is due.
+
+        Their waits end whose time has come, and their segments are evaluated.
+        """
+        for _ in range(MAX_WOKEN):
             due = await self.store.due(until, 1)
             profile = await self.store.profile(due[0]) if due else None
             if profile is None or profile.due is None:
                 return
             self.clock.advance(max(0, profile.due - self.clock.now()))
-            await reevaluate(self.pipeline, profile.id, Options(debugger="all"))
-        raise ImpossibleStep(f"segments are entered and left more than {MAX_REEVALUATIONS} times")
+            await wake(self.pipeline, profile.id, options=Options(debugger="all"))
+        raise ImpossibleStep(f"segments are entered and left, and waits end, more than {MAX_WOKEN} times")
 
     async def _unmerge(self, one: str, other: str) -> None:
         """Undo a link that joins two visitors: of all links that separate them when undone, the last one."""
@@ -223,6 +230,7 @@ class StepRunner:
             requests=tuple(self.mocks.requests),
             unmocked=tuple(self.mocks.unmocked),
             deliveries=tuple(self.store.deliveries),
+            waits=await self._open_waits(),
             segment_changes=tuple(self.store.segment_changes),
             profiles=profiles,
             profile=profile,
@@ -244,6 +252,12 @@ class StepRunner:
             return view, None
         names = ("origin", "properties", "context")
         return {**view, **{name: getattr(stored, name) for name in names}}, stored.profile
+
+    async def _open_waits(self) -> tuple[WaitStub, ...]:
+        """Return all open waits: a profile with one is due some day."""
+        profiles = [await self.store.profile(id) for id in await self.store.due(NEVER, MAX_WAITING)]
+        stubs = [stub for profile in profiles if profile is not None for stub in profile.waits]
+        return tuple(sorted(stubs, key=lambda stub: (stub.due, stub.began, stub.run)))
 
     async def _profile(self, visitor: str) -> Profile | None:
         id = self.visitors[visitor].acting_id

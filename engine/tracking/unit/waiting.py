@@ -106,14 +106,15 @@ def arrival_of(stub: WaitStub, stored: StoredWait, event: UnitEvent, inputs: Inp
     heard_by = hearing(machine, awaited, fits(stub.on, event))
     if not heard_by:
         return None
-    session = state.scope["session"]
+    session, sender = state.scope["session"], state.acting_id
     return Arrival(
         id=arrival_id(stub.id),
         at=inputs.now,
         source=state.scope["source"]["id"],
-        profile=state.acting_id or stub.of,
+        profile=stub.of,
         event=event.id,
         session=session["id"] if session else None,
+        other_profiles=() if sender in (None, stub.of) else (sender,),
         heard_by=heard_by,
         awaited=Raw(_encode(awaited)),
     )

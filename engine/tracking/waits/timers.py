@@ -82,17 +82,20 @@ class Timers:
         self._visitors = visitors
         self._held_up = held_up
         self._report_jump = report_jump
-        self._committed: set[str] = set()  # profiles with new waits
-        self._near: list[tuple[int, str]] = []  # a heap: due (ms) and profile
+        self._near: list[tuple[int, str]] = []  # a heap of committed waits: due (ms) and profile
         self._put_off: dict[str, float] = {}  # profiles, until when (ticks)
         self._told: tuple[int, float] | None = None  # wall clock and ticks at the last turn
 
     def remember(self, changes: Changes) -> None:
-        """Note the profiles of waits that this process has just committed; for `Pipeline.listeners`."""
+        """Note the profiles of waits that this process has just committed and that end soon; for `Pipeline.listeners`.
+
+        The store finds the others.
+        """
+        soon = self._clock.now() + NEAR_MS
         for change in changes:
             record = change.record if isinstance(change, RecordWrite) else None
-            if isinstance(record, WaitingRun) and len(self._committed) < MAX_NEAR:
-                self._committed.add(record.profile)
+            if isinstance(record, WaitingRun) and record.due <= soon and len(self._near) < MAX_NEAR:
+                heappush(self._near, (record.due, record.profile))
 
     async def turn(self, seconds: float, most: int, *, search: bool = True) -> int:
         """Wake profiles that are due, at most `most`, for about so many seconds. Returns how many.
@@ -100,7 +103,6 @@ class Timers:
         With `search` the store is asked for them, if the lease is held; else only those are woken that are remembered.
         """
         self._compare_clocks()
-        self._note_near()
         if self._held_up():
             return 0
         ticks = self._clock.ticks()
@@ -155,19 +157,6 @@ class Timers:
     def _put_off_for(self, id: str) -> None:
         if len(self._put_off) < MAX_PUT_OFF:
             self._put_off[id] = self._clock.ticks() + PUT_OFF_SECONDS
-
-    # ---- what this process has committed ----------------------------------------------------------------------------
-
-    def _note_near(self) -> None:
-        """Remember the profiles of new waits that are due soon; what is no longer cached, the store finds."""
-        soon = self._clock.now() + NEAR_MS
-        for id in self._committed:
-            known = self._pipeline.cache.profile(id)
-            if known is not None and known.profile.waits and len(self._near) < MAX_NEAR:
-                due = min([wait.due for wait in known.profile.waits])
-                if due <= soon:
-                    heappush(self._near, (due, id))
-        self._committed.clear()
 
     def _near_due(self, most: int) -> list[str]:
         """Return profiles that are remembered and due now, each once, at most `most`."""

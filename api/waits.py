@@ -1,0 +1,63 @@
+"""Open waits over HTTP: operators list them, look at one, and cancel one."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Struct
+
+from api.problem import HttpProblem
+from api.read_guard import ReadGuard
+from api.unmerge import no_foreign_page
+from engine.ports.resolve import NotFound
+from engine.tracking.operations.waits import Cancelled, cancel_each, cancel_served, failed_runs, open_wait, open_waits
+from engine.tracking.pipeline.pipeline import Pipeline
+
+Flow = Annotated[str, QueryParameter(description="Only those of this flow")]
+Version = Annotated[str, QueryParameter(description="Only those of the version of a flow that begins so")]
+Failed = Annotated[bool, QueryParameter(description="Runs that had waited and then failed or were cancelled instead")]
+Limit = Annotated[int, QueryParameter(description="How many are returned at most; 0: all")]
+
+
+class WaitChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request body: the ids of waits, or a flow, or how the version of a flow begins."""
+
+    ids: list[str] = []
+    flow: str = ""
+    version: str = ""
+
+
+def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
+    """Return the routes, for clients that may read; no page of another origin may cancel."""
+    store = pipeline.store
+
+    @get("/waits", summary="Runs that wait, the newest first")
+    async def waits(
+        flow: Flow = "", version: Version = "", failed: Failed = False, limit: Limit = 100
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        async for one in failed_runs(store, flow, version) if failed else open_waits(store, flow, version):
+            found.append(msgspec.to_builtins(one))
+            if len(found) == limit:
+                break
+        return found
+
+    @get("/waits/{id:str}", summary="A run that waits, as its profile has it now")
+    async def wait(id: FromPath[str]) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = msgspec.to_builtins(await open_wait(store, id))
+        except NotFound as unknown:
+            raise NotFoundException(str(unknown)) from unknown
+        return found
+
+    @post("/waits/cancel", status_code=200, summary="End runs that wait", guards=[no_foreign_page])
+    async def cancel(data: JSONBody[WaitChoice]) -> Cancelled:
+        if bool(data.ids) == bool(data.flow or data.version):
+            raise HttpProblem(400, "name the `ids` of waits, or a `flow` or `version`")
+        ids = data.ids or [wait.id async for wait in open_waits(store, data.flow, data.version)]
+        return await cancel_each(ids, partial(cancel_served, pipeline))
+
+    return Router("/", route_handlers=[waits, wait, cancel], guards=[may_read], tags=["waits"])
