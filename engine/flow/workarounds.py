@@ -11,7 +11,13 @@ _WEBHOOK: Final = (
 _WAIT: Final = 'a node of its own waits: `wait: 2h`, `wait.until: {time: "09:00"}` or `wait.for: {event: order-paid}`'
 _LOOP: Final = 'write `each: {in: "$.event.properties.items[*]", do: {…}}`, with the nodes of a turn below `do`'
 _CODE: Final = "put the code behind an HTTP endpoint and call it with `lookup.http`"
-_SEND: Final = "`lookup.http` sends a request within the run; if it must arrive, let a program read emitted events"
+_REQUEST: Final = "`lookup.http` asks within the run, `deliver.http` sends a request that arrives after the commit"
+_SEND: Final = "write `deliver.http: {target: …, body: {…}}`, with the service as a target in headrace.yaml"
+_HOOK: Final = (
+    "write `deliver.webhook: {target: …, type: order.paid, data: {…}}`, or `deliver.http` without a signature"
+)
+_MAIL: Final = 'write `deliver.email: {target: …, to: "{{ profile.pii.email }}", subject: …, text: …}`'
+_SLACK: Final = "write `deliver.slack: {target: …, text: …}`"
 _CALL: Final = "`event.emit` starts the flows that take the emitted event"
 _COMPUTE: Final = "`let` computes values for later nodes, `profile.set` stores them in the profile"
 _QUERY: Final = "call a service in front of the database with `lookup.http`"
@@ -37,9 +43,12 @@ NODE_WORKAROUNDS: Final = {
     **dict.fromkeys(("loop", "for", "foreach", "for_each", "for-each", "map", "iterate", "repeat"), _LOOP),
     **dict.fromkeys(("while", "until", "with_items", "split_in_batches", "for_each_item"), _LOOP),
     **dict.fromkeys(("script", "code", "python", "javascript", "function", "run", "exec", "shell"), _CODE),
-    **dict.fromkeys(("webhook", "webhook.send", "http", "http.get", "http.post", "http.request", "request"), _SEND),
-    **dict.fromkeys(("fetch", "api", "rest", "curl", "graphql", "kafka", "queue", "publish"), _SEND),
-    **dict.fromkeys(("email", "email.send", "mail", "send_email", "sms", "push", "slack", "slack.send"), _SEND),
+    **dict.fromkeys(("http", "http.get", "http.post", "http.request", "request", "fetch", "api", "rest"), _REQUEST),
+    **dict.fromkeys(("curl", "graphql"), _REQUEST),
+    **dict.fromkeys(("webhook", "webhook.send", "webhook.post"), _HOOK),
+    **dict.fromkeys(("kafka", "queue", "publish", "sms", "push", "deliver", "delivery"), _SEND),
+    **dict.fromkeys(("email", "email.send", "mail", "send_email", "smtp"), _MAIL),
+    **dict.fromkeys(("slack", "slack.send"), _SLACK),
     **dict.fromkeys(("notify", "notification", "telegram", "discord", "teams", "whatsapp", "message", "send"), _SEND),
     **dict.fromkeys(("flow", "flow.call", "flow.run", "call", "subflow", "sub_flow", "include", "workflow"), _CALL),
     **dict.fromkeys(("set", "assign", "variables", "vars", "transform", "format", "compute"), _COMPUTE),

@@ -15,7 +15,7 @@ MISTAKES = [
     (
         "a type of another tool with its fields beside it",
         changed("segment.add: vip", "email: a@b.example\n    subject: hello"),
-        Expected("H111", "12:5", "`lookup.http`"),
+        Expected("H111", "12:5", "`deliver.email: {"),
     ),
     (
         "an event that is not indented",
@@ -265,11 +265,15 @@ MISTAKES = [
     ("`tasks` in place of `nodes`", changed("nodes:\n", "tasks:\n"), Expected("H101", "4:1", "`nodes:`")),
     ("the type `delay`", changed("segment.add: vip\n", "delay: x\n"), Expected("H111", "12:5", "`wait: 2h`")),
     ("the type `sleep`", changed("segment.add: vip\n", "sleep: x\n"), Expected("H111", "12:5", "`wait: 2h`")),
-    ("the type `webhook`", changed("segment.add: vip\n", "webhook: x\n"), Expected("H111", "12:5", "`lookup.http`")),
+    (
+        "the type `webhook`",
+        changed("segment.add: vip\n", "webhook: x\n"),
+        Expected("H111", "12:5", "`deliver.webhook: {"),
+    ),
     ("the type `http`", changed("segment.add: vip\n", "http: x\n"), Expected("H111", "12:5", "`lookup.http`")),
-    ("the type `slack`", changed("segment.add: vip\n", "slack: x\n"), Expected("H111", "12:5", "`lookup.http`")),
-    ("the type `email`", changed("segment.add: vip\n", "email: x\n"), Expected("H111", "12:5", "`lookup.http`")),
-    ("the type `sms`", changed("segment.add: vip\n", "sms: x\n"), Expected("H111", "12:5", "`lookup.http`")),
+    ("the type `slack`", changed("segment.add: vip\n", "slack: x\n"), Expected("H111", "12:5", "`deliver.slack: {")),
+    ("the type `email`", changed("segment.add: vip\n", "email: x\n"), Expected("H111", "12:5", "`deliver.email: {")),
+    ("the type `sms`", changed("segment.add: vip\n", "sms: x\n"), Expected("H111", "12:5", "`deliver.http: {")),
     (
         "the type `set`",
         changed("segment.add: vip\n", "set: x\n"),
