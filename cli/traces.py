@@ -47,7 +47,7 @@ def event_line(event: dict[str, Any]) -> Text | None:
         line.append(f"  {run['flow']} ", style="cyan")
         line.append_text(path(run))
         if run["outcome"] != "finished":
-            line.append(f" {run['outcome']}", style=BAD)
+            line.append(f" {run['outcome']}", style=_colour(run["outcome"]))
     if not runs:
         line.append(f"  {short(event.get('reason', 'no flow ran'))}", style=QUIET)
     return line
@@ -93,11 +93,22 @@ def _disposition(event: dict[str, Any]) -> Text:
     return Text(word, style=BAD if word == "rejected" else "yellow" if word in {"duplicate", "queued"} else GOOD)
 
 
+def _colour(outcome: str) -> str:
+    return {"finished": GOOD, "paused": "yellow"}.get(outcome, BAD)
+
+
+def _waits(waits: dict[str, Any]) -> str:
+    """Return where and for what a run waits."""
+    nodes = waits["node"] if isinstance(waits["node"], list) else [waits["node"]]
+    events = f" for {' or '.join(waits['for'])}" if "for" in waits else ""
+    return f"at {', '.join(nodes)}{events} until {waits['until']}, as run {waits['run']}"
+
+
 def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
     if "steps" not in run:
         return no_run(run)
     head = Text.assemble((run["flow"], "bold cyan"), "  ")
-    head.append(run["outcome"], style=GOOD if run["outcome"] == "finished" else BAD)
+    head.append(run["outcome"], style=_colour(run["outcome"]))
     head.append(f"  {run['duration_us'] / 1000:.1f} ms  ", style=QUIET)
     head.append_text(path(run))
     if flow not in {None, run["flow"]}:
@@ -107,6 +118,8 @@ def _run(run: dict[str, Any], flow: str | None) -> RenderableType:
         _add_step(table, step)
     if run["outcome"] == "failed":
         table.add_row("", Text("the port leads nowhere, so the run failed and its changes are dropped", style=BAD))
+    if "waits" in run:
+        table.add_row(Text("waits", style=QUIET), Text(_waits(run["waits"])))
     if run["not_run"]:
         table.add_row(Text("not run", style=QUIET), Text(_not_run(run["not_run"]), style=QUIET))
     return Group(head, Padding(table, (0, 0, 0, 2), expand=False))
@@ -156,10 +169,15 @@ def _not_run(nodes: list[dict[str, str]]) -> str:
 
 
 def no_run(run: dict[str, Any]) -> Text:
-    """Why a flow did not run: the condition that did not hold, with its values."""
-    reason = run["reason"]
+    """Why a flow did not run: the condition that did not hold, with its values. Or the run that an event resumes."""
+    reason = run.get("reason", "")
     head = Text.assemble((run["flow"], "bold cyan"), "  ", (run["outcome"].replace("-", " "), "yellow"), "  ")
-    return head.append_text(evaluated(reason["expression"], reason.get("result"), reason["values"]))
+    if "resumed" in run:
+        return head.append(f"run {run['resumed']} has waited for this event, and goes on")
+    if isinstance(reason, str):
+        return head.append(short(reason))
+    head.append_text(evaluated(reason["expression"], reason.get("result"), reason.get("values", {})))
+    return head.append(f": {reason['why']}") if "why" in reason else head
 
 
 def _takes_other_type(run: dict[str, Any]) -> bool:

@@ -117,7 +117,10 @@ def _rank(run: dict[str, Any]) -> int:
     """Return how much a trace says about a flow: most if it ran, least if no event triggered it."""
     if "steps" in run:
         return 3
-    return 2 if run["outcome"] == "filtered" else int("event.type" not in run["reason"]["values"])
+    reason = run.get("reason")
+    if run["outcome"] == "filtered" or not isinstance(reason, Mapping):
+        return 2
+    return int("event.type" not in reason["values"])
 
 
 # ---- the answer, events and requests --------------------------------------------------------------------------------

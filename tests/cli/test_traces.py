@@ -162,3 +162,32 @@ def test_the_turns_of_a_loop_are_below_it_and_the_others_are_counted() -> None:
         "                      188 more turns are not shown",
         "      end",
     ]
+
+
+def test_a_run_that_waits_shows_where_until_when_and_for_what() -> None:
+    waits = {"node": "bought", "until": "2026-05-01T12:00:00.000Z", "for": ["order-paid", "left"], "run": "r-1"}
+    paused = {**run(step("mark"), outcome="paused"), "waits": waits}
+    assert event_line(event(paused)) is not None
+    assert text_of(event_block("e-1", event(paused))).splitlines()[-1].split(maxsplit=1) == [
+        "waits",
+        "at bought for order-paid or left until 2026-05-01T12:00:00.000Z, as run r-1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"outcome": "arrived", "resumed": "r-1"}, "arrived  run r-1 has waited for this event, and goes on"),
+        ({"outcome": "cancelled", "reason": "restarted by event e-2"}, "cancelled  restarted by event e-2"),
+        (
+            {
+                "outcome": "filtered",
+                "reason": {"expression": "while_waiting: ignore", "values": {}, "why": "one waits"},
+            },
+            "filtered  while_waiting: ignore: one waits",
+        ),
+    ],
+)
+def test_a_flow_without_steps_shows_why(entry: dict[str, Any], text: str) -> None:
+    shown = text_of(event_block("e-1", event({"flow": "cart", **entry}))).splitlines()
+    assert shown[-1].strip() == f"cart  {text}"

@@ -329,7 +329,7 @@ class UnitRun(WaitingRuns):
         if flow.profile == "required" and self.state.profile is None:
             return "filtered", {"expression": "profile: required", "values": {"profile": "no profile"}}
         if flow.while_waiting == "ignore" and (waiting := self._waiting_run(flow)) is not None:
-            return "filtered", {"expression": "while_waiting: ignore", "why": waits_since(waiting)}
+            return "filtered", {"expression": "while_waiting: ignore", "values": {}, "why": waits_since(waiting)}
         if flow.consents and (lacks := missing_consent(self.state, flow.consents)) is not None:
             return "filtered", {
                 "expression": f"consents: {lacks.name}",

@@ -34,7 +34,9 @@ def cannot_wait(machine: Machine, state: RunState, waits: UnitWaits) -> str:
         profile = machine.final_state().profile
         if profile is None:
             return NO_PROFILE
-        if len(waits.open(state.profile or profile)) >= MAX_WAITS:
+        ends = machine.flow.name if machine.flow.while_waiting == "restart" else ""
+        before = state.profile or profile
+        if len(waits.open(before)) - len(waits.pending(before, ends)) >= MAX_WAITS:
             return TOO_MANY
         return TOO_LARGE if len(_encode(put_away(machine))) > MAX_RUN else ""
     except Refused:
