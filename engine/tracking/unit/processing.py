@@ -231,13 +231,13 @@ class UnitRun(WaitingRuns):
 
     def _flow(self, flow: Flow, event: UnitEvent, children: list[UnitEvent]) -> Pending:
         joint = self.context.identify != "trust" and not self._is_alone(self.state.profile)
-        if self._joined:
-            self._joined = ()
+        self._joined = ()
         if joint and (flow.consents or tests_profile(flow.trigger.when)):
             self._note_joint()
         no = self._not_run(flow)
-        if no is not None:
+        if no is not None and self.context.debug:
             self._record_not_run(flow, event, *no)
+        if no is not None:
             return
         self._runs += 1
         kept = bool(self.context.debug) or self._sampled(event, flow)
@@ -339,9 +339,8 @@ class UnitRun(WaitingRuns):
         return None
 
     def _record_not_run(self, flow: Flow, event: UnitEvent, outcome: str, reason: dict[str, Any]) -> None:
-        if self.context.debug:
-            trace = {"reason": reason}
-            self.effects.flows.append(FlowResult(event, flow.name, flow.version, outcome, trace, self._joined))
+        trace = {"reason": reason}
+        self.effects.flows.append(FlowResult(event, flow.name, flow.version, outcome, trace, self._joined))
 
     def _without_profile(self) -> RunState:
         return RunState(self.inputs, {**self.state.scope, "profile": None}, None)
@@ -369,10 +368,11 @@ class UnitRun(WaitingRuns):
         if segment_events and membership.in_a_circle(event, segment_events):
             return f"segments entered and left in a circle: at most {MAX_SEGMENT_EVENTS} in a unit, {MAX_DEPTH} deep"
         emits = [(node, effect) for node, effect in effects if isinstance(effect, Emit)]
-        if emits and (reason := self._excess(event, len(emits))):
-            return reason
-        self._emitted += len(emits)
-        children.extend(self._emit(machine.flow, event, emits))
+        if emits:
+            if reason := self._excess(event, len(emits)):
+                return reason
+            self._emitted += len(emits)
+            children.extend(self._emit(machine.flow, event, emits))
         for node, effect in effects:
             if type(effect) not in OPERATIONS:  # those are in the state already
                 self._keep(machine, event, node, effect)
