@@ -140,6 +140,7 @@ def _names(
         senderless_targets=frozenset(name for name, target in settings.targets.items() if not target.sender),
         unsigned_targets=frozenset(name for name, target in settings.targets.items() if not target.secret),
         sources=sources.names,
+        hash_keys=settings.named_hash_keys,
         fields={
             name: {field: one.type for field, one in schema.fields.items()} for name, schema in schemas.values.items()
         },
@@ -184,13 +185,15 @@ class _Loader:
         if document is None:
             return LoadedSettings()
         if document.failed and not document.complete:
-            return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
+            words = frozenset(_KEY.findall(document.text))
+            return LoadedSettings(named_targets=words, named_hash_keys=words)
         if self._is_misplaced(document, SETTINGS):
             return LoadedSettings()
         read = read_settings(document.data, self.root, self.environment)
         self.diagnostics += diagnose(document, document.independent(read.problems))
         if document.failed:  # every word before a colon may be the name of a target
-            return LoadedSettings(named_targets=frozenset(_KEY.findall(document.text)))
+            words = frozenset(_KEY.findall(document.text))
+            return LoadedSettings(named_targets=words, named_hash_keys=words)
         return read
 
     def folder(self, folder: str, key: str, read: Callable[[Document, Any], tuple[T | None, list[Problem]]]) -> _Folder:

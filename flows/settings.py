@@ -1,6 +1,6 @@
 """`headrace.yaml`: the settings of the whole project."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
@@ -11,7 +11,7 @@ from engine.language.moment import zone_remedy
 from engine.language.path import parse_path
 from engine.language.zone import find_zone
 from engine.ports.kinds import RETAINED
-from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
+from engine.problem import KeyPath, Problem, ProblemError
 from engine.profile.declared import Rule
 from engine.profile.document import Path as FieldPath
 from engine.profile.key import MAX_PER_KEY, Form, KeyRules, all_spellings, regions
@@ -20,7 +20,9 @@ from engine.project.retention import Retention
 from engine.project.source import Target
 from flows.duration import duration_ms
 from flows.geo import GeoFile, read_geo
+from flows.hash_keys import read_hash_keys
 from flows.secret import resolve
+from flows.store_kind import unknown_store
 from flows.target import target_problems
 from flows.target_credentials import REFERENCING
 from flows.typed import read_struct, suggest_key
@@ -36,7 +38,6 @@ else:
 
 _UNRESOLVED: Final = object()
 
-STORES: Final = ("elasticsearch", "memory", "sqlite")  # the kinds that `storage` has; nothing here imports it
 ROOTS: Final = ("traits", "pii")  # of a profile, below which fields may be declared; a consent is always the newest
 KEY_ROOTS: Final = ("traits", "pii")
 A_KEY: Final = "a field that can be a key"
@@ -156,6 +157,9 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     spool_dir: Annotated[str | None, Meta(description="The folder where they wait; .headrace/spool when left out")] = (
         None
     )
+    hash_keys: Annotated[
+        dict[str, str], Meta(description="Secrets of the filter `hmac`, by name, e.g. {partner: '${env:PARTNER_KEY}'}")
+    ] = field(default_factory=dict)
     geo: Annotated[
         GeoFile | None, Meta(description="The database of places, as a map, e.g. {database: GeoLite2-City.mmdb}")
     ] = None
@@ -177,6 +181,7 @@ class LoadedSettings(Struct, frozen=True, kw_only=True):
     targets: Mapping[str, Target] = field(default_factory=dict)
     fixed_schema: bool = False  # for all sources
     named_targets: frozenset[str] = frozenset()
+    named_hash_keys: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
 
@@ -196,8 +201,10 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
     if file is None:
         store = data.get("store") if isinstance(data, Mapping) else None
         settings = Settings(store=store if isinstance(store, str) else None)
-        return LoadedSettings(settings=settings, named_targets=names, problems=tuple(problems))
-    problems += [*target_problems(file.targets), *_unknown_store(file.store)]
+        return LoadedSettings(
+            settings=settings, named_targets=names, named_hash_keys=_names(data, "hash_keys"), problems=tuple(problems)
+        )
+    problems += [*target_problems(file.targets), *unknown_store(file.store)]
     settings = Settings(
         store=file.store,
         fields=_declared(file.fields, problems),
@@ -211,6 +218,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
             file.deliveries.most_per_unit, file.deliveries.most_bytes, file.deliveries.most_bytes_per_unit
         ),
         most_open=file.deliveries.most_open,
+        hash_keys=read_hash_keys(file.hash_keys, root, environment, problems),
         geo=read_geo(file.geo, root, problems),
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
@@ -221,6 +229,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         targets=file.targets,
         fixed_schema=file.disable_dynamic_schema,
         named_targets=names,
+        named_hash_keys=frozenset(file.hash_keys),
         problems=tuple(problems),
     )
 
@@ -240,29 +249,18 @@ def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
     return suggest_key(key, at, known)
 
 
+def _names(data: Any, key: str) -> frozenset[str]:
+    """The names in a map of the settings that is perhaps wrong."""
+    entries = data.get(key) if isinstance(data, Mapping) else None
+    return frozenset(map(str, entries)) if isinstance(entries, Mapping) else frozenset()
+
+
 def _target_names(raw: Any) -> frozenset[str]:
     """The names of all targets that are meant to exist, also of those in a list."""
     if isinstance(raw, list):
         maps = [item for item in raw if isinstance(item, Mapping)]
         return frozenset(str(word) for item in maps for word in (*item, item.get("name"), item.get("id")))
     return frozenset(raw) if isinstance(raw, Mapping) else frozenset()
-
-
-def _unknown_store(url: str | None) -> Iterator[Problem]:
-    """A problem for a store of an unknown kind. The message leaves out the rest of its address, a possible secret."""
-    kind, colon, _ = (url or "sqlite:").partition(":")
-    if colon and kind in STORES:
-        return
-    message = f"`{kind}{colon}` is not a kind of store"
-    if "${" in kind:
-        message, help = "references are not resolved here", "write it out, or set HEADRACE_STORE in the environment"
-    elif kind in ("http", "https"):
-        help = "write `elasticsearch:` before it"
-    elif kind in STORES:
-        help = f'write "{kind}:"'
-    else:
-        help = did_you_mean(kind, STORES) if colon else "write `sqlite:` before it, if it is a file"
-    yield Problem(code="H417", message=message, path=("store",), help=help)
 
 
 def _with_secrets(raw: Any, name: str, root: Path, environment: Mapping[str, str], problems: list[Problem]) -> Any:

@@ -13,6 +13,7 @@ from engine.flow.condition import read_condition
 from engine.flow.config_problem import bad_duration, problem_of, stood_in_for, unknown_fields, writable
 from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
+from engine.flow.hash_keys import unknown_hash_keys
 from engine.flow.literal_texts import literal_texts
 from engine.flow.names import ProjectNames
 from engine.flow.node import (
@@ -92,6 +93,7 @@ def read_config(node: type[Node], raw: Any, names: ProjectNames, at: KeyPath) ->
             config.problems.append(Problem(code="H115", message=message, path=at, on="key", help=help))
     config.problems += _one_of_two(node, raw_fields, at)
     config.problems += check_reads(config.reads, names)
+    config.problems += [problem for use in config.uses for problem in unknown_hash_keys(*use, names)]
     if not config.problems:
         config.problems += [_placed(problem, at, sole) for problem in node.own_problems(raw_fields)]
     if not any(p.severity == "error" for p in config.problems):

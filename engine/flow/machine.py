@@ -40,7 +40,7 @@ from engine.flow.run_state import TASK_STATE, RunState, initial_state
 from engine.flow.trace import Trace
 from engine.flow.trace_calls import trace_call
 from engine.language.absent import Unusable
-from engine.language.draw import DRAW
+from engine.language.hidden import DRAW
 from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
 

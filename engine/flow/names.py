@@ -23,13 +23,14 @@ class ProjectNames(Struct, frozen=True):
     mail_targets: frozenset[str] = frozenset()  # those that are known to be mail servers
     senderless_targets: frozenset[str] = frozenset()  # mail servers without an address from which mails come
     unsigned_targets: frozenset[str] = frozenset()  # HTTP services without a secret that signs webhooks
+    hash_keys: frozenset[str] = frozenset()  # that `hmac` may use
     roots: frozenset[str] = ROOTS  # that expressions may read; those of a loop's nodes have `item` and `index`, too
 
     def problem(self, kind: str, name: str) -> Problem | None:
         """The problem of a reference to `name`, or None.
 
         `kind`: segment, manual-segment, target (an HTTP service), signed-target, mail-target, sender-target (a mail
-        server that has a sender's address), source or consent.
+        server that has a sender's address), source, hash key or consent.
         """
         if kind == "consent":
             return _consent_name_problem(name)
@@ -37,7 +38,9 @@ class ProjectNames(Struct, frozen=True):
             return self._manual_segment_problem(name)
         if kind.endswith("target"):
             return self._target_problem(kind, name)
-        return _unknown(kind, name, {"segment": self.segments, "source": self.sources}[kind])
+        return _unknown(
+            kind, name, {"segment": self.segments, "source": self.sources, "hash key": self.hash_keys}[kind]
+        )
 
     def _target_problem(self, kind: str, name: str) -> Problem | None:
         """The problem of a target that does not exist, is not of this kind, or lacks what the node needs."""
@@ -92,5 +95,6 @@ def _help(kind: str, name: str, known: frozenset[str]) -> str:
         "segment": f"add segments/{name}.yaml with `segment: {name}` and `manual: true`",
         "target": f"add it to `targets:` in headrace.yaml: `{name}: {{url: https://…}}`",
         "source": f"add sources/{name}.yaml",
+        "hash key": f"add it to `hash_keys:` in headrace.yaml: `{name}: ${{env:NAME}}`",
     }[kind]
     return did_you_mean(name, known) or declaration

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.flow.condition import read_when
+from engine.flow.hash_keys import unknown_hash_keys
 from engine.flow.names import ProjectNames
 from engine.flow.plan import Trigger
 from engine.flow.problem_list import ProblemList, as_list
@@ -41,6 +42,8 @@ def read_trigger(document: Mapping[str, Any], names: ProjectNames, problems: Pro
     when = read_when(raw, _AT, names, problems)
     if when is not None and any(read.path[0] == "nodes" for read in when.reads):
         problems.add("H304", "no node has run when a trigger is decided", (*_AT, "when"))
+    if when is not None:
+        problems += list(unknown_hash_keys((*_AT, "when"), when, names))
     if when is not None and draws(when.tree):
         help = "only a node draws: draw in a node, e.g. in a `let`, and decide there by `if`"
         problems.add("H304", "a trigger draws nothing", (*_AT, "when"), help=help)

@@ -286,8 +286,8 @@ class _Checker:
             message = f"`{function.name}` takes {_arguments(function)}, not {count}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{self._usage(function, node)}`")
         where = self.span(node)
-        if function.draws and "nodes" not in self.roots:
-            help = "only a node draws: draw in a node, e.g. in a `let`, and decide there"
+        if function.hidden and "nodes" not in self.roots:
+            help = "use it in a node, e.g. in a `let`, and decide there"
             raise refusal(UNKNOWN_FUNCTION, f"there is no `{function.name}` here", at, help)
         if function.derives:
             return self._derived(function, node)
@@ -326,7 +326,8 @@ class _Checker:
 
     def _prepared(self, function: Function, node: nodes.Expr) -> Any:
         if not isinstance(node, nodes.Const) or not isinstance(node.value, str):
-            raise refusal(BAD_PATTERN, f"the pattern of `{function.name}` is a quoted text", self.span(node))
+            noun = "name of the key" if function.hidden else "pattern"
+            raise refusal(BAD_PATTERN, f"the {noun} of `{function.name}` is a quoted text", self.span(node))
         try:
             return cast(Callable[[str], Any], function.prepare)(node.value)
         except ValueError as error:

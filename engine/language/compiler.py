@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from engine.language.absent import ABSENT, Absent, Unfit, Unusable
 from engine.language.comparison import chain, compare
-from engine.language.draw import DRAW
 from engine.language.operators import ARITHMETIC, LISTS, TEXT_CAP, as_text, capped_text
 from engine.language.path import show_path
 from engine.language.readers import Evaluate, LeafReader, needed
@@ -246,8 +245,8 @@ class Compiler:
         arguments = [self.filled(part) for part in tree.arguments]
         if tree.prepared is not None:
             arguments.insert(tree.function.piped, lambda context: tree.prepared)
-        if tree.function.draws:
-            arguments.insert(0, self.leaves.unrecorded((DRAW,)))
+        if tree.function.hidden:
+            arguments.insert(0, self.leaves.unrecorded((tree.function.hidden,)))
         if tree.zoned:
             arguments.append(self.leaves.unrecorded((TIMEZONE,)))
         return arguments

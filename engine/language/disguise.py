@@ -1,14 +1,17 @@
 """Filters that make values unreadable: hashes and masks."""
 
 import hashlib
+import hmac
 import re
 from typing import Any, Final
 
-from engine.language.absent import Unfit
+from engine.language.absent import ABSENT, Unfit
 from engine.language.operators import as_text
 from engine.language.signature import need_text
 
 ALGORITHMS: Final = ("sha256", "sha384", "sha512", "sha1", "md5")
+KEYED: Final = ("sha256", "sha384", "sha512")
+KEY_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,99}")
 _HIDDEN: Final = "***"
 _DIGIT: Final = re.compile(r"\d", re.ASCII)
 _CARD: Final = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
@@ -21,6 +24,24 @@ def digest(value: Any, algorithm: Any = "sha256") -> str:
     if name not in ALGORITHMS:
         raise Unfit(f"`hash` has the algorithms {', '.join(ALGORITHMS)}, not {name[:40]!r}")
     return hashlib.new(name, as_text(value).encode(), usedforsecurity=False).hexdigest()
+
+
+def keyed_digest(keys: Any, value: Any, key: Any, algorithm: Any = "sha256") -> str:
+    """The HMAC of the value's text by a hash key of the project, in hexadecimal digits: sha256, sha384 or sha512."""
+    name = need_text(algorithm, "hmac")
+    if name not in KEYED:
+        raise Unfit(f"`hmac` has the algorithms {', '.join(KEYED)}, not {name[:40]!r}")
+    secret = None if keys is ABSENT else keys.get(key)
+    if secret is None:
+        raise Unfit(f"there is no hash key `{key}`: name it under `hash_keys` in headrace.yaml")
+    return hmac.digest(secret.encode(), as_text(value).encode(), name).hex()
+
+
+def key_name(text: str) -> str:
+    """Return the name of a hash key. Raises `ValueError`."""
+    if not KEY_NAME.fullmatch(text):
+        raise ValueError(f"`{text[:40]}` is not the name of a hash key: small letters, digits, - and _")
+    return text
 
 
 def mask(value: Any) -> str:

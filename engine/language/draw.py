@@ -7,7 +7,6 @@ from engine.language.absent import ABSENT, Unfit
 from engine.language.operators import as_text, kind_of
 from engine.language.signature import need_list, need_text, need_whole
 
-DRAW: Final = "draw"  # of a node's scope: what its draws depend on; expressions cannot read it
 MAX_BUCKETS: Final = 1_000_000
 
 
@@ -34,5 +33,6 @@ def random_choice(draw: Any, items: Any, name: Any = "") -> Any:
     choices = need_list(items, "random_choice")
     if not choices:
         return ABSENT
-    seed = "" if draw is ABSENT else draw
-    return choices[place(f"{seed}:{need_text(name, 'random_choice')}", len(choices))]
+    if draw is ABSENT:
+        raise Unfit("`random_choice` draws in the values and conditions of nodes only")
+    return choices[place(f"{draw}:{need_text(name, 'random_choice')}", len(choices))]

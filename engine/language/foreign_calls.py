@@ -37,6 +37,7 @@ _EQUIVALENTS: Final = {
     **dict.fromkeys(("log2", "Math.log2", "math.log2"), "log({0}, 2)"),
     **dict.fromkeys(("md5", "sha1", "sha384", "sha512"), "{0} | hash('{name}')"),
     **dict.fromkeys(("sha256", "sha2", "sha"), "{0} | hash"),
+    **dict.fromkeys(("hmac_sha256", "hash_hmac", "HMAC", "crypto.createHmac"), "{0} | hmac('KEY')"),
     **dict.fromkeys(("json_extract", "JSONExtractString", "get_json_object"), "{0} | from_json"),
     **dict.fromkeys(("items", "dictsort", "entries", "Object.entries", "to_entries", "iteritems"), "{0} | pairs"),
     **dict.fromkeys(("choice", "sample", "pick", "random.choice"), "random_choice({0})"),

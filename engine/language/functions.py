@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.language import agent, collection, derived, disguise, draw, json_text, moment, number, text, url
+from engine.language.hidden import DRAW, HASH_KEYS, AnyKey
 from engine.language.signature import Function, function
 
 _FILTERS: dict[str, Callable[..., Any]] = {
@@ -49,6 +50,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 FILTERS: dict[str, Function] = {
     **{name: function(name, call, piped=True) for name, call in _FILTERS.items()},
     "matches": function("matches", text.matches, piped=True, prepare=text.compile_pattern),
+    "hmac": function(
+        "hmac", disguise.keyed_digest, piped=True, prepare=disguise.key_name, hidden=HASH_KEYS, sample=AnyKey()
+    ),
     "from_json": function("from_json", json_text.from_json, piped=True, any_kind=True),
     "date": function("date", moment.date, piped=True, zoned=True),
     "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format, zoned=True),
@@ -70,7 +74,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 FUNCTIONS: dict[str, Function] = {
     **{name: function(name, call, piped=False) for name, call in _FUNCTIONS.items()},
     "start_of": function("start_of", moment.start_of, piped=False, prepare=moment.compile_unit, zoned=True),
-    "random_choice": function("random_choice", draw.random_choice, piped=False, any_kind=True, draws=True),
+    "random_choice": function("random_choice", draw.random_choice, piped=False, any_kind=True, hidden=DRAW, sample=""),
     "counted": function("counted", derived.counted, piped=False, derives=True),
     "changed_at": function("changed_at", derived.changed_at, piped=False, derives=True),
 }

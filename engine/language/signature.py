@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from inspect import Parameter, getdoc, signature
 from typing import Any
 
 from msgspec import Struct
 
 from engine.language.absent import ABSENT, Unfit
+from engine.language.hidden import DRAW
 from engine.language.operators import LISTS, is_number, kind_of
 
 
@@ -25,7 +27,13 @@ class Function(Struct, frozen=True):
     derives: bool = False  # `call` takes literal texts and returns a `derived.Derived`; raises ValueError
     zoned: bool = False  # the last argument is a time zone, by default that of the project
     any_kind: bool = False  # the kind of a result does not follow from those of the arguments
-    draws: bool = False  # the first argument, which no author writes, is what a node's draws depend on
+    hidden: str = ""  # the entry of the scope that is the first argument, which no author writes
+    sample: Any = None  # a value of that argument, for checks
+
+    @property
+    def draws(self) -> bool:
+        """Whether the result depends on chance."""
+        return self.hidden == DRAW
 
 
 def function(
@@ -37,10 +45,11 @@ def function(
     derives: bool = False,
     zoned: bool = False,
     any_kind: bool = False,
-    draws: bool = False,
+    hidden: str = "",
+    sample: Any = None,
 ) -> Function:
     """Return the table's entry for `call`, whose signature and docstring are its documentation."""
-    parameters = list(signature(call).parameters.values())[1 if piped or draws else 0 :]
+    parameters = list(signature(call).parameters.values())[int(piped) + bool(hidden) :]
     named = [p for p in parameters if p.kind is not Parameter.VAR_POSITIONAL]
     required = sum(p.default is Parameter.empty for p in named)
     texts = [p.name if p.default is Parameter.empty else f"{p.name}={_literal(p.default)}" for p in named]
@@ -58,15 +67,16 @@ def function(
         derives=derives,
         zoned=zoned,
         any_kind=any_kind,
-        draws=draws,
+        hidden=hidden,
+        sample=sample,
     )
 
 
 def prepared_last(function: Function) -> Callable[..., Any]:
-    """Return the function's `call` as `choices_of` needs it: the prepared argument behind all others, and no draw."""
+    """Return the function's `call` as `choices_of` needs it: the prepared argument last, a sample of the hidden one."""
     call, at = function.call, int(function.piped)
-    if function.draws:
-        return lambda *values: call(ABSENT, *values)
+    if function.hidden:
+        call = partial(call, function.sample)
     if function.prepare is None:
         return call
     return lambda *values: call(*values[:at], values[-1], *values[at:-1])

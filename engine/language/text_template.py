@@ -172,10 +172,14 @@ def _environment(html: bool) -> _Environment:
         autoescape=html, undefined=_Missing, finalize=_written, trim_blocks=True, lstrip_blocks=True, cache_size=0
     )
     kept = {name: environment.filters[name] for name in _OF_HTML}
-    environment.filters = {**kept, **{name: _bounded(each, environment) for name, each in FILTERS.items()}}
+    ours = [each for each in FILTERS.values() if not each.hidden]
+    environment.filters = {
+        **kept,
+        **{each.name: _bounded(each, environment) for each in ours},
+    }
     environment.filters["default"] = environment.filters["d"] = _default
     environment.globals = {
-        name: _bounded(each, environment) for name, each in FUNCTIONS.items() if not each.derives and not each.draws
+        name: _bounded(each, environment) for name, each in FUNCTIONS.items() if not each.derives and not each.hidden
     }
     environment.globals["range"] = _range
     return environment

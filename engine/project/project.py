@@ -12,6 +12,7 @@ from engine.profile.declared import Fields
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.project.geo import Geo
 from engine.project.retention import Retention
+from engine.project.secret import Secret
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
 from engine.schema.schema import Schema
@@ -45,6 +46,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention: Retention = Retention()
     outbox: OutboxRoom = OutboxRoom()  # of each unit
     most_open: int = MAX_OPEN  # deliveries that may wait for a target
+    hash_keys: Mapping[str, Secret] = field(default_factory=dict)  # of the filter `hmac`, by name
     geo: Geo | None = None  # the database of places, if there is one
     spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
     spool_dir: str | None = None

@@ -36,6 +36,7 @@ NAMES: dict[str, str] = {
         "  partner: {url: https://partner.example, secret: '${env:PARTNER_SECRET}'}\n"
         "  mail: {url: smtp://mail.example, sender: shop@shop.example}\n  team: {url: '${env:SLACK_URL}'}\n"
         "keys: {traits.customer: {exclusive: true}}\ngeo: {database: GeoLite2-City.mmdb}\n"
+        "hash_keys: {partner: '${env:PARTNER_KEY}'}\n"
     ),
     "GeoLite2-City.mmdb": "",
     "segments/vip.yaml": "segment: vip\nmanual: true\n",
@@ -49,6 +50,7 @@ SECRETS = {
     "MAIL_PASSWORD": "a password of the test",
     "PARTNER_SECRET": "whsec_c2hvcHNob3BzaG9wc2hvcHNob3BzaG9w",
     "SHOP_USER_SECRET": "x" * 32,
+    "PARTNER_KEY": "x" * 32,
     "SLACK_URL": "https://hooks.slack.example/T0/B0",
 }
 WRAPPED = "flow: example\ntrigger: {event: example}\n"

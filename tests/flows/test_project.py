@@ -12,7 +12,7 @@ from engine.project.retention import Retention
 from engine.project.secret import secrets_in
 from flows.project import LoadedProject, load_project
 from flows.secret import AnySecret
-from flows.settings import STORES
+from flows.store_kind import STORES
 from nodes import builtin
 from storage import KINDS
 

@@ -34,6 +34,7 @@ from engine.flow.run import Inputs
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
 from engine.flow.schedule import SCHEDULE_FIRED
 from engine.flow.trace import Trace
+from engine.language.hidden import HASH_KEYS
 from engine.profile.consent import decision_operations
 from engine.profile.document import Profile
 from engine.profile.fold import fold
@@ -103,6 +104,8 @@ class UnitRun(WaitingRuns):
             room = msgspec.structs.replace(self.inputs.outbox, full=context.full_targets)
             self.inputs = msgspec.structs.replace(self.inputs, outbox=room)
         state = initial_state(self.inputs, view)
+        if project.settings.hash_keys:
+            state.scope[HASH_KEYS] = project.settings.hash_keys
         if context.former is not None:
             state.begin_with(context.former)
         self.state = self.membership.updated(state, None)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.absent import ABSENT, Unfit
-from engine.language.draw import DRAW, MAX_BUCKETS, bucket, random_choice
+from engine.language.draw import MAX_BUCKETS, bucket, random_choice
 from engine.language.expression import compile_condition
+from engine.language.hidden import DRAW
 from engine.problem import ProblemError
 from tests.engine.language.expressions import compile_expression
 
@@ -73,6 +74,11 @@ def test_a_draw_from_an_empty_list_is_absent():
         random_choice("a", "abc")
 
 
+def test_nothing_is_drawn_outside_nodes():
+    with pytest.raises(Unfit, match="nodes only"):
+        compile_expression("random_choice([1])").evaluate({})
+
+
 def test_what_a_draw_depends_on_is_no_value_that_the_author_reads():
     values: dict[str, object] = {}
     compile_expression("random_choice(['a'])").note({DRAW: "secret"}, values)
@@ -82,4 +88,4 @@ def test_what_a_draw_depends_on_is_no_value_that_the_author_reads():
 def test_a_segment_cannot_draw():
     with pytest.raises(ProblemError) as raised:
         compile_condition("random_choice([1, 2]) == 1", frozenset({"profile", "now"}))
-    assert "draw in a node" in raised.value.problem.help
+    assert "in a node" in raised.value.problem.help
