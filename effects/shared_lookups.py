@@ -34,12 +34,13 @@ class SharedLookups:
     def __init__(self, performer: Performer, clock: Clock, cache: LookupCache | None = None) -> None:
         self._performer = performer
         self._clock = clock
-        self._cache = cache or LookupCache()
+        self._cache = LookupCache() if cache is None else cache
         self._under_way = SingleFlight()
         self._clearings = 0
 
-    def __len__(self) -> int:
-        """Return how many answers are kept."""
+    @property
+    def kept(self) -> int:
+        """How many answers are kept."""
         return len(self._cache)
 
     async def perform(self, call: OutsideCall) -> Reply:

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from math import ceil
 
-from engine.flow.node import Reference
 from engine.flow.plan import Flow, PlannedNode
-from engine.flow.registry import field_notes
 from engine.flow.retry import MAX_BACKOFF_MS
 from engine.language.duration import show_duration
 from engine.problem import Problem
 from engine.project.source import Source
+from flows.address import asks_outside
 
 NO_SENDER: tuple[int, tuple[PlannedNode, ...]] = (-1, ())
 ROUND_MS = 100  # a deadline that is proposed is a multiple of this
@@ -60,16 +59,11 @@ def longest_ms(node: PlannedNode) -> int:
     """
     if node.body is not None and not node.disabled:
         return slowest_path(node.body.flow)[0]
-    if node.disabled or not node.asks or not _has_target(node):
+    if node.disabled or not asks_outside(node.node):
         return 0
     pauses = sum(min(node.retry.backoff_ms << n, MAX_BACKOFF_MS) for n in range(node.retry.times))
     longest = node.timeout_ms * (node.retry.times + 1) + pauses
     return longest if node.deadline_ms is None else min(longest, node.deadline_ms)
-
-
-def _has_target(node: PlannedNode) -> bool:
-    notes = [note for own in field_notes(node.node).values() for note in own]
-    return any(isinstance(note, Reference) and note.kind == "target" for note in notes)
 
 
 def _remedy(path: tuple[PlannedNode, ...], source: Source) -> str:

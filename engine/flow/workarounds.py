@@ -10,7 +10,9 @@ _WEBHOOK: Final = (
 )
 _WAIT: Final = 'a node of its own waits: `wait: 2h`, `wait.until: {time: "09:00"}` or `wait.for: {event: order-paid}`'
 _LOOP: Final = 'write `each: {in: "$.event.properties.items[*]", do: {…}}`, with the nodes of a turn below `do`'
-_CODE: Final = "put the code behind an HTTP endpoint and call it with `lookup.http`"
+_CODE: Final = (
+    "write a node type of your own in Python (`headrace nodes new NAME`), or call an HTTP endpoint with `lookup.http`"
+)
 _REQUEST: Final = "`lookup.http` asks within the run, `deliver.http` sends a request that arrives after the commit"
 _SEND: Final = "write `deliver.http: {target: …, body: {…}}`, with the service as a target in headrace.yaml"
 _HOOK: Final = (

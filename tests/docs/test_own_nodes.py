@@ -14,6 +14,24 @@ from tests.docs.page import ROOT
 
 PAGE = (ROOT / "docs" / "own-nodes.md").read_text()
 FILES = dict(re.findall(r"^\*\*([\w./-]+)\*\*\n\n```(?:python|yaml)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+STOCK = """
+flow: stock
+trigger: {event: product-viewed}
+nodes:
+  stock:
+    stock.level: {target: warehouse, sku: "{{ event.properties.sku }}"}
+    next: {many: plenty, few: hurry, failed: hurry}
+  plenty: {respond: {stock: plenty}}
+  hurry: {respond: {stock: hurry}}
+"""
+STOCK_TEST = """
+flow: stock
+cases:
+  - name: few are left
+    mocks: {stock: {status: 200, body: {count: 3}}}
+    event: {type: product-viewed, properties: {sku: M-100}}
+    expect: {response: {stock: hurry}}
+"""
 
 
 @pytest.fixture
@@ -44,6 +62,13 @@ def test_every_file_of_the_page_is_in_the_project(root: Path) -> None:
 def test_the_project_has_neither_errors_nor_warnings(root: Path) -> None:
     assert output_of("check", str(root)).startswith("✓ no errors in ")
     assert "✓ 2 passed" in output_of("test", str(root))
+
+
+def test_a_flow_test_mocks_a_type_that_asks(root: Path) -> None:
+    (root / "headrace.yaml").write_text("targets:\n  warehouse: {url: https://warehouse.example}\n")
+    (root / "flows" / "stock.yaml").write_text(STOCK)
+    (root / "flows" / "stock.test.yaml").write_text(STOCK_TEST)
+    assert "✓ 3 passed" in output_of("test", str(root))
 
 
 def test_the_types_keep_the_contract(root: Path) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
+from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
+from effects.shared_lookups import SharedLookups
 from engine.flow.ask import HttpReply, NoAnswer
 from engine.ports.records import Unit
 from engine.ports.store import Conflict, Store
@@ -45,6 +47,26 @@ async def test_an_answer_does_not_wait_longer_than_its_budget(store: Store) -> N
     assert await reply_of(collector, answer) == {"tier": "unknown"}
     step = answer["debugging"]["execution"]["e-1"]["runs"][0]["steps"][0]
     assert (step["port"], step["calls"][0]["got"][:9]) == ("failed", "no answer")
+
+
+async def test_the_trace_says_that_an_answer_is_old_and_why_there_is_no_newer_one(store: Store) -> None:
+    crm = ScriptedPerformer().on("crm", "/tier", HttpReply(200, {"tier": "gold"}), NoAnswer("timeout", "too late"))
+    clock = ManualClock()
+    keeping = ASKING.replace('path: "/tier"', 'path: "/tier", cache: 1m, stale: 1h')
+    collector = Collector(project(keeping, targets=TARGETS), store, SharedLookups(crm, clock))
+    steps = []
+    for id in ("e-1", "e-2", "e-3"):
+        answer = await collector.track(payload({"type": "ask", "id": id}))
+        steps.append(answer["debugging"]["execution"][id]["runs"][0]["steps"][0])
+        clock.advance(90_000 if id == "e-2" else 30_000)
+    assert [step["port"] for step in steps] == ["found"] * 3
+    assert [step["calls"][0]["got"] for step in steps] == [
+        "200",
+        "200, an answer of 30s ago",
+        "200, an answer of 2m ago, as there is no newer one: too late",
+    ]
+    assert "too late" in steps[2]["reason"]
+    assert len(crm.calls) == 2
 
 
 async def test_a_call_that_fails_is_tried_again_as_the_flow_says(store: Store) -> None:
