@@ -10,7 +10,7 @@ from msgspec import structs
 from msgspec.structs import FieldInfo
 
 from engine.flow.condition import read_condition
-from engine.flow.config_problem import bad_duration, problem_of, stood_in_for, unknown_fields, writable
+from engine.flow.config_problem import bad_duration, problem_of, stood_in_for, too_long, unknown_fields, writable
 from engine.flow.config_template import ConfigTemplate, percent_encode
 from engine.flow.field_types import admits_text, bare_type, map_type, map_value_notes, takes_anything, takes_text
 from engine.flow.hash_keys import unknown_hash_keys
@@ -211,6 +211,8 @@ class _ConfigReader:
         ms = read_duration(raw)
         if ms is None:
             self.config.problems.append(bad_duration(raw, at))
+        elif (problem := too_long(ms, self.notes[info.name], self._subject(info, at), at)) is not None:
+            self.config.problems.append(problem)
         elif self._fits(info, ms, at):
             self.literals[info.name] = ms
 

@@ -11,6 +11,7 @@ from engine.flow.field_types import bare_type, map_type
 from engine.flow.node import Node, type_name
 from engine.flow.registry import sole_field
 from engine.flow.workarounds import FIELD_WORKAROUNDS
+from engine.language.duration import show_duration
 from engine.language.path import show_path
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 from engine.validation_message import description, format_value, validation_message
@@ -25,6 +26,14 @@ def bad_duration(raw: Any, at: KeyPath) -> Problem:
         help = f"write the unit, too: {raw}ms, {raw}s, {raw}m, {raw}h or {raw}d"
     written = raw if isinstance(raw, str) else format_value(raw)
     return Problem(code="H119", message=f"`{written}` is not a duration", path=at, help=help)
+
+
+def too_long(ms: int, notes: Iterable[Any], subject: str, at: KeyPath) -> Problem | None:
+    """The problem of a duration above the limit that its field's notes name; None when it is within."""
+    limit = next((note.le for note in notes if isinstance(note, msgspec.Meta) and note.le is not None), None)
+    if limit is None or ms <= limit:
+        return None
+    return Problem(code="H114", message=f"{subject} is at most {show_duration(int(limit))}", path=at)
 
 
 def problem_of(

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from effects.scripted import ScriptedPerformer
+from engine.flow.ask import HttpReply
 from engine.ports.kinds import ARRIVALS, SEARCHABLE, WAITS
 from engine.ports.records import RecordDelete, RunRecord, Unit
 from engine.ports.store import Conflict, Store
 from engine.profile.document import Profile
+from engine.project.source import Target
 from engine.search.query import Query
 from engine.tracking.waits.resuming import Resuming, resume
 from storage.memory import MemoryStore
@@ -431,3 +434,59 @@ async def test_a_repeated_event_is_answered_with_its_stored_runs():
         (run["outcome"], run["waits"]) for run in runs(again)
     ]
     assert len((await stored(collector, first)).waits) == 1
+
+
+LOOK_UP = """
+flow: look
+trigger: {event: begin}
+while_waiting: parallel
+nodes:
+  nap: {wait: 1h, next: crm}
+  crm: {lookup.http: {target: crm, path: "/{{ profile.traits.tier }}"}, next: {found: keep}}
+  keep: {profile.set: {traits.score: "{{ nodes.crm.out.score }}"}}
+"""
+
+
+async def test_a_look_up_of_a_resumed_run_is_asked_once_although_its_unit_conflicts():
+    store, performer = Conflicting(), ScriptedPerformer()
+    performer.on("crm", "/gold", HttpReply(200, {"score": 7}))
+    targets = {"crm": Target(url="https://crm.example")}
+    collector = Collector(project(LOOK_UP, SET, targets=targets), store, performer)
+    answer = await send(collector, "begin")
+    await send(collector, "set", tier="gold")
+    store.conflicts = 2
+    assert await later(collector, answer, HOUR) == 1
+    assert (await traits(collector, answer))["score"] == 7
+    assert len(performer.calls) == 1
+
+
+async def test_a_loop_beside_a_wait_ends_before_the_run_is_put_away():
+    text = """
+    flow: both
+    trigger: {event: begin}
+    while_waiting: parallel
+    start: [nap, lines]
+    nodes:
+      nap: {wait: 1h, next: note}
+      note: {profile.set: {traits.lines: "{{ nodes.lines.out.count | default(0) }}"}}
+      lines:
+        each: {in: "$.event.properties.items[*]", do: {add: {profile.increment: {traits.n: 1}}}}
+        next: after
+      after: {profile.set: {traits.after: true}, next: note}
+    """
+    collector = shop(text)
+    answer = await send(collector, "begin", items=[1, 2, 3])
+    assert await traits(collector, answer) == {"n": 3, "after": True}
+    assert await later(collector, answer, HOUR) == 1
+    assert await traits(collector, answer) == {"n": 3, "after": True, "lines": 3}
+
+
+async def test_a_restart_makes_room_for_the_new_run_where_the_profile_has_32():
+    other = cart("parallel").replace("flow: cart", "flow: other").replace("cart-updated", "other")
+    collector = shop(cart(), other)
+    await send(collector, "cart-updated", cart=0)
+    for number in range(31):
+        await send(collector, "other", cart=number)
+    answer = await send(collector, "cart-updated", cart=99)
+    assert [run["outcome"] for run in runs(answer) if "waits" in run] == ["paused"]
+    assert len((await stored(collector, answer)).waits) == 32
