@@ -77,12 +77,15 @@ class GivenProfile(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """The profiles that exist at the start of a case, and the places of IP addresses."""
+    """Data at the start of a case: profiles, places of IP addresses, and what a scheduled flow has kept."""
 
     profile: Annotated[GivenProfile | UnsetType, Meta(description="The profile of the visitor without a name")] = UNSET
     profiles: Annotated[dict[str, GivenProfile], Meta(description="Profiles by visitor")] = field(default_factory=dict)
     places: Annotated[
         dict[str, dict[str, Any]], Meta(description="What `geo.lookup` finds, by IP address; others are missing")
+    ] = field(default_factory=dict)
+    state: Annotated[
+        dict[str, Any], Meta(description="What the file's flow, which has a schedule, keeps from earlier firings")
     ] = field(default_factory=dict)
 
 
@@ -136,6 +139,7 @@ class Wait(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
+ACTIONS: Final = ("send", "advance", "unmerge", "fire")  # of a step
 OF_HTTP: Final = ("method", "path", "query", "headers", "body", "type", "data")  # keys of `Delivery`
 OF_MAIL: Final = ("to", "subject", "text", "html", "sender", "reply_to")
 
@@ -177,6 +181,9 @@ class Expect(Run, frozen=True, kw_only=True):
         dict[str, Any] | UnsetType | None, Meta(description="The profile of the step's visitor, by path")
     ] = UNSET
     profiles: Annotated[dict[str, dict[str, Any]] | UnsetType, Meta(description="The same by visitor")] = UNSET
+    state: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="What the file's flow keeps for its next firing, by key")
+    ] = UNSET
     same: Annotated[tuple[str, ...] | UnsetType, Meta(description="Visitors who are one profile")] = UNSET
     apart: Annotated[tuple[str, ...] | UnsetType, Meta(description="Visitors who are different profiles")] = UNSET
     entered: SegmentNames | UnsetType = UNSET
@@ -189,6 +196,7 @@ class TestStep(Struct, frozen=True, kw_only=True):
     send: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
     advance: Annotated[str | UnsetType, Meta(description="The time that passes, e.g. 31d")] = UNSET
     unmerge: Annotated[tuple[str, ...] | UnsetType, Meta(description="The two visitors whose merge is undone")] = UNSET
+    fire: Annotated[str | UnsetType, Meta(description="The scheduled flow to fire, whenever it is due")] = UNSET
     mocks: Annotated[
         dict[str, Mock | tuple[Mock, ...]], Meta(description="As the mocks of the case, from this step on")
     ] = field(default_factory=dict)
@@ -205,6 +213,7 @@ class Case(Struct, frozen=True, kw_only=True):
         Meta(description="Responses to look-ups, by node; of several, each in turn, and the last one for ever"),
     ] = field(default_factory=dict)
     event: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
+    fire: Annotated[str | UnsetType, Meta(description="The scheduled flow to fire, whenever it is due")] = UNSET
     expect: Expect = Expect()
     steps: tuple[TestStep, ...] = ()
 

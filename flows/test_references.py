@@ -15,7 +15,7 @@ from engine.language.moment import date
 from engine.problem import KeyPath, Problem
 from engine.project.project import Project
 from engine.tracking.intake.consent import fault_of
-from flows.case import DEFAULT_VISITOR, Case, CaseFile, Given, GivenProfile, Mock, Send, TestStep, present_keys
+from flows.case import ACTIONS, DEFAULT_VISITOR, Case, CaseFile, Given, GivenProfile, Mock, Send, TestStep, present_keys
 from flows.expect_references import expect_problems
 from flows.known_names import KnownNames, path_key
 from flows.visitor_ids import placeholder_ids
@@ -66,13 +66,18 @@ def _case(case: Case, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
         yield from _add_visitor(visitor, (*at, "given", *path), names)
         yield from _profile(profile, (*at, "given", *path), names)
     yield from _mocks(case.mocks, (*at, "mocks"), names)
-    if (case.event is UNSET) is not bool(case.steps):
-        help = "write one `event`, or `steps` of which each has its own `expect`"
-        yield Problem(code="H423", message="a case has either an `event` or `steps`", path=at, on="key", help=help)
+    if sum([case.event is not UNSET, case.fire is not UNSET, bool(case.steps)]) != 1:
+        help = "write one `event`, or `fire: FLOW`, or `steps` of which each has its own `expect`"
+        message = "a case has either an `event`, or `fire`, or `steps`"
+        yield Problem(code="H423", message=message, path=at, on="key", help=help)
         return
+    yield from _scheduled(case, at, names)
     if isinstance(case.event, Send):
         yield from _send(case.event, (*at, "event"), names)
         yield from expect_problems(case.expect, (*at, "expect"), names, case.event.visitor)
+    elif isinstance(case.fire, str):
+        yield from _fire(case.fire, (*at, "fire"), names)
+        yield from expect_problems(case.expect, (*at, "expect"), names, None)
     elif present_keys(case.expect):
         help = "move it into the step that it is about"
         message = "in a case with `steps`, each step has its own `expect`"
@@ -85,10 +90,10 @@ def _case(case: Case, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
 
 
 def _step(step: TestStep, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
-    actions = [key for key in ("send", "advance", "unmerge") if getattr(step, key) is not UNSET]
+    actions = [key for key in ACTIONS if getattr(step, key) is not UNSET]
     if len(actions) != 1:
         message = f"a step does one thing, this one {' and '.join(f'`{key}`' for key in actions) or 'does none'}"
-        help = "write one of `send`, `advance` and `unmerge`"
+        help = "write one of `send`, `advance`, `unmerge` and `fire`"
         yield Problem(code="H423", message=message, path=at, on="key", help=help)
     yield from _mocks(step.mocks, (*at, "mocks"), names)
     sender = step.send.visitor if isinstance(step.send, Send) else None
@@ -103,7 +108,33 @@ def _step(step: TestStep, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
             message = "`unmerge` separates two visitors"
             yield Problem(code="H404", message=message, path=(*at, "unmerge"), on="key", help=help)
         yield from names.earlier_visitors(step.unmerge, (*at, "unmerge"))
+    if isinstance(step.fire, str):
+        yield from _fire(step.fire, (*at, "fire"), names)
     yield from expect_problems(step.expect, (*at, "expect"), names, sender)
+
+
+def _fire(flow: str, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
+    """A problem if there is no flow of this name, or it has no schedule."""
+    yield from names.known("flow", flow, at)
+    if flow in names.flows and names.flows[flow].trigger.schedule is None:
+        help = "write `send: {type: …}`"
+        yield Problem(code="H421", message=f"`{flow}` has no schedule: an event starts it", path=at, help=help)
+
+
+def _scheduled(case: Case, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
+    """A problem for each state in a file whose flow has none."""
+    home = names.flows.get(names.home or "")
+    if home is not None and home.trigger.schedule is not None and not home.trigger.schedule.segment:
+        return
+    if home is None and names.home is not None:  # it is reported, or cannot be read
+        return
+    places: list[KeyPath] = [("given", "state")] if case.given.state else []
+    places += [("expect", "state")] if case.expect.state is not UNSET else []
+    places += [("steps", i, "expect", "state") for i, s in enumerate(case.steps) if s.expect.state is not UNSET]
+    for place in places:
+        help = "write `flow: NAME` at the top of the file, of a flow with a schedule"
+        message = "the flow of this file has no schedule, so no state"
+        yield Problem(code="H424", message=message, path=(*at, *place), on="key", help=help)
 
 
 def _profile(profile: GivenProfile, at: KeyPath, names: KnownNames) -> Iterator[Problem]:

@@ -355,6 +355,13 @@ def _counted(number: int, noun: str) -> str:
 
 Check = Callable[[Any, KeyPath, CheckContext], Iterator[Failure]]
 
+
+def _state(value: Mapping[str, Any], at: KeyPath, context: CheckContext) -> Iterator[Failure]:
+    state = context.result.state or {}
+    found = [each for key, one in value.items() for each in differences(one, state.get(key, ABSENT), (key,))]
+    return _unequal(found, at, "the state", context.reasons())
+
+
 CHECKS: Final[Mapping[str, Check]] = {
     "outcome": _of_home_flow,
     "path": _of_home_flow,
@@ -369,6 +376,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "waits": _waits,
     "profile": _profile,
     "profiles": _profiles,
+    "state": _state,
     "same": _same,
     "apart": _apart,
     "entered": _entered,

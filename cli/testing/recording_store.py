@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from engine.ports.outbox import StoredDelivery
+from engine.ports.outbox import SELF, StoredDelivery
 from engine.ports.records import ProfileWrite, RecordWrite, StoredEvent, Unit
 from engine.profile.declared import Fields
 from engine.profile.document import Profile
@@ -64,7 +64,9 @@ class RecordingStore(MemoryStore):
         for record, run in zip(unit.runs, runs, strict=True):
             self.emitters |= dict.fromkeys(_emitted_ids(record.event, run), record.flow)
         new = [change.record for change in unit.changes if isinstance(change, RecordWrite) and not change.expected]
-        self.deliveries += [record for record in new if isinstance(record, StoredDelivery)]
+        deliveries = [record for record in new if isinstance(record, StoredDelivery)]
+        self.emitters |= {each.id: each.flow for each in deliveries if each.target == SELF}
+        self.deliveries += [each for each in deliveries if each.target != SELF]
         self.nodes_run |= {(run["flow"], step["node"]) for run in runs for step in run.get("steps", ())}
         for write in unit.profiles:
             if write.profile.merged_into is None:

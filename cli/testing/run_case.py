@@ -11,7 +11,7 @@ from cli.testing.step_runner import ImpossibleStep, StepResult, StepRunner
 from cli.testing.unstarted import unstarted_notes
 from engine.problem import KeyPath
 from engine.tracking.intake.payload import Refusal
-from flows.case import Case, Expect, Run, Send, TestStep
+from flows.case import ACTIONS, Case, Expect, Run, Send, TestStep
 
 
 class Played(Struct, frozen=True):
@@ -52,8 +52,10 @@ def _steps(case: Case, at: KeyPath) -> Iterator[tuple[TestStep, KeyPath, str]]:
     """Yield each step with its place and the key of its action. A case with an `event` has this one step."""
     if isinstance(case.event, Send):
         yield TestStep(send=case.event, expect=case.expect), at, "event"
+    if isinstance(case.fire, str):
+        yield TestStep(fire=case.fire, expect=case.expect), at, "fire"
     for i, step in enumerate(case.steps):
-        actions = (key for key in ("send", "advance", "unmerge") if getattr(step, key) is not UNSET)
+        actions = (key for key in ACTIONS if getattr(step, key) is not UNSET)
         yield step, (*at, "steps", i), next(actions)
 
 

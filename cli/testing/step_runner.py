@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
 from cli.testing.case_project import case_project, tested_flows
+from cli.testing.case_tasks import CaseTasks
 from cli.testing.given_places import GivenPlaces
 from cli.testing.initial_profiles import initial_profile_unit
 from cli.testing.mocks import MockPerformer, Request
@@ -35,6 +36,7 @@ from flows.visitor_ids import replace_placeholders
 MAX_WOKEN = 10_000  # profiles whose segments time has changed, or whose waits have ended, in one step
 MAX_WAITING = 10_000  # profiles
 NEVER = 2**53  # ms; no wait ends later
+MAX_FIRINGS = 1_000  # in one step
 
 
 class ImpossibleStep(Exception):
@@ -70,6 +72,7 @@ class StepResult(Struct, frozen=True, kw_only=True):
     segment_changes: tuple[SegmentChange, ...]
     profiles: dict[str, Profile | None]
     profile: Profile | None
+    state: dict[str, Any] | None = None  # what the flow of the file keeps from one firing to the next
     withheld: str = ""
 
 
@@ -90,8 +93,10 @@ class StepRunner:
         self.mocks = MockPerformer(Addresses(project, self.home))
         self.pipeline = Pipeline(project, self.store, self.mocks, self.clock, self.ids)
         self.tracker = Tracker(self.pipeline)
+        self.tasks = CaseTasks(self.pipeline, self.tested)
         self.visitors: dict[str, Visitor] = {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
+        self._firings = 0  # in this step
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
 
     @property
@@ -116,12 +121,14 @@ class StepRunner:
                 help = "give each another value, or let events bring it"
                 raise ImpossibleStep(f"`{visitor}` has the same `{path}` as a profile before it: {help}") from conflict
             self.visitors[visitor] = Visitor(id, id)
+        await self.tasks.start(self.home, given.state)
 
     async def run(self, step: TestStep) -> StepResult:
         """Run one step. Raises `ImpossibleStep`."""
         self.store.start_step()
         self.mocks.start_step()
         self._sent = ()
+        self._firings = 0
         answer: dict[str, Any] = {}
         sender, refusal = None, None
         if isinstance(step.send, Send):
@@ -134,6 +141,8 @@ class StepRunner:
             await self._advance(read_duration(step.advance) or 0)
         elif isinstance(step.unmerge, tuple):
             await self._unmerge(*step.unmerge)
+        elif isinstance(step.fire, str):
+            await self.tasks.fire(step.fire)
         await self._wake_due(self.clock.now())
         return await self._result(sender, answer, refusal)
 
@@ -192,11 +201,25 @@ class StepRunner:
         for _ in range(MAX_WOKEN):
             due = await self.store.due(until, 1)
             profile = await self.store.profile(due[0]) if due else None
+            if await self._fired(until if profile is None or profile.due is None else profile.due):
+                continue
             if profile is None or profile.due is None:
                 return
             self.clock.advance(max(0, profile.due - self.clock.now()))
             await wake(self.pipeline, profile.id, options=Options(debugger="all"))
         raise ImpossibleStep(f"segments are entered and left, and waits end, more than {MAX_WOKEN} times")
+
+    async def _fired(self, until: int) -> bool:
+        """Fire the scheduled flows whose start comes next, if that is before `until` (ms) or then."""
+        start = await self.tasks.next_start()
+        if start is None or start > until:
+            return False
+        self._firings += 1
+        if self._firings > MAX_FIRINGS:
+            raise ImpossibleStep(f"scheduled flows are fired more than {MAX_FIRINGS} times: advance by less")
+        self.clock.advance(max(0, start - self.clock.now()))
+        await self.tasks.fire_due()
+        return True
 
     async def _unmerge(self, one: str, other: str) -> None:
         """Undo a link that joins two visitors: of all links that separate them when undone, the last one."""
@@ -234,6 +257,7 @@ class StepRunner:
             segment_changes=tuple(self.store.segment_changes),
             profiles=profiles,
             profile=profile,
+            state=await self.tasks.state(self.home) if self.home is not None else None,
             withheld=answer.get("debugging", {}).get("withheld", ""),
         )
 

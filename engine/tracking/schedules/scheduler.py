@@ -45,7 +45,7 @@ from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.claim import TAKEOVER_SECONDS, Claim, TakenOver, write_task
 from engine.tracking.schedules.fan_out import FanOut, Paused
 from engine.tracking.schedules.flow_firing import FlowFiring
-from engine.tracking.schedules.passed_times import INDEXED_MS, After, Decision, decide, missed_before
+from engine.tracking.schedules.passed_times import INDEXED_MS, After, Decision, decide, missed_before, start_of
 from engine.tracking.schedules.task_changes import gone, new_task, paused, rescheduled, resumed, skipped
 
 AT_ONCE: Final = 16  # firings of one process
@@ -67,7 +67,10 @@ class NoTask(Exception):
 
 
 class Scheduler:
-    """The scheduler of one process. `holder` is drawn at its start; `sole` says that the store has no other process."""
+    """The scheduler of one process. `holder` is drawn at its start; `sole` says that the store has no other process.
+
+    With `only`, it knows no other flows than these.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Scheduler:
         holder: str,
         *,
         sole: bool = False,
+        only: frozenset[str] | None = None,
         options: Options = PLAIN,
         report_bug: Callable[[str, BaseException], None] = lambda name, bug: None,
         report_fired: Callable[[str, FiringRecord], None] = lambda name, record: None,
@@ -84,6 +88,7 @@ class Scheduler:
         self._due_times = due_times
         self._holder = holder
         self._sole = sole
+        self._only = only
         self._options = options
         self._report_bug, self._report_fired = report_bug, report_fired
         self._stored_for: Project | None = None  # the project whose tasks are stored
@@ -102,7 +107,9 @@ class Scheduler:
     @property
     def flows(self) -> dict[str, Flow]:
         """The flows with a schedule, by name."""
-        return {flow.name: flow for flow in self._pipeline.project.flows if flow.trigger.schedule is not None}
+        flows = self._pipeline.project.flows
+        scheduled = {flow.name: flow for flow in flows if flow.trigger.schedule is not None}
+        return scheduled if self._only is None else {name: scheduled[name] for name in scheduled.keys() & self._only}
 
     async def store_tasks(self) -> None:
         """Store the schedules of this process's project: of new flows, of changed ones, and of those that are gone.
@@ -173,6 +180,14 @@ class Scheduler:
                 self._begin(task.id, self._fire(flow))
                 begun += 1
         return begun
+
+    async def next_start(self) -> int | None:
+        """Return when the next firing starts (ms), with its jitter; None if no task is due. Raises `Unavailable`."""
+        starts = []
+        for flow, task in await self.tasks():
+            if task is not None and task.next is not None:
+                starts.append(start_of(_schedule(flow), flow.name, task.next))
+        return min(starts, default=None)
 
     async def settled(self) -> None:
         """Wait for the end of all firings that this process has begun."""
