@@ -28,6 +28,11 @@ PRODUCTS: dict[str, dict[str, Any]] = {
     "WH-2": {"name": "Water wheel, model", "category": "wheels", "price": 60},
     "TI-7": {"name": "Tide mill, kit", "category": "kits", "price": 320},
 }
+PRICES: list[dict[str, Any]] = [  # changes of prices, oldest first
+    {"sku": "MS-1", "price": 175, "at": "2026-01-05"},
+    {"sku": "WH-2", "price": 64, "at": "2026-02-03"},
+    {"sku": "TI-7", "price": 299, "at": "2026-02-14"},
+]
 FAILING_ONCE = frozenset({"ann@example.com", "TI-7"})
 FAILING = frozenset({"cem@example.com", "GO-4", "AUTUMN-1"})
 
@@ -79,9 +84,14 @@ def _application(warehouse: Warehouse) -> web.Application:
     async def product(request: web.Request) -> web.Response:
         return answer(request.match_info["sku"], PRODUCTS)
 
+    async def prices(request: web.Request) -> web.Response:
+        rows = [row for row in PRICES if row["at"] > request.query.get("since", "")]
+        return web.json_response({"rows": rows, "until": PRICES[-1]["at"]})
+
     app = web.Application()
     app.router.add_post("/crm/customers/search", customer)
     app.router.add_get("/crm/coupons/{code}", coupon)
     app.router.add_post("/warehouse/hooks", warehouse.take)
+    app.router.add_get("/catalogue/prices", prices)
     app.router.add_get("/catalogue/products/{sku}", product)
     return app

@@ -25,7 +25,7 @@ from cli.admin_key import server_key
 from cli.call import RemoteServer
 from cli.demo import sample
 from cli.demo.mail_server import MAIL_PORT
-from cli.demo.other_systems import show_sent
+from cli.demo.other_systems import WAIT, show_nightly, show_sent
 from cli.demo.sample import Document, Exchange, SegmentChange, profile_ids, segment_changes, send_sample
 from cli.demo.server import ServerFailed, serving
 from cli.demo.services import PORT, shop_systems
@@ -106,6 +106,8 @@ async def _run(directory: Path, console: Console) -> int:
         settings = shop / "headrace.yaml"
         text = settings.read_text().replace(f"http://127.0.0.1:{PORT}", systems.address)
         settings.write_text(text.replace(f"smtp://127.0.0.1:{MAIL_PORT}", systems.mail_address))
+        cart = shop / "flows" / "abandoned-cart.yaml"
+        cart.write_text(cart.read_text().replace(*WAIT))
         async with serving(shop, directory / "shop.db") as address:
             start = f"A web shop is served on [bold]{address}[/]; its CRM is at {systems.address}."
             console.print(start, highlight=False)
@@ -117,6 +119,7 @@ async def _run(directory: Path, console: Console) -> int:
             async with aiohttp.ClientSession(admin.url, headers=admin.headers) as client:
                 errors = await show_sent(systems, console)
                 errors += await _show_stored(client, ids, console)
+                errors += await show_nightly(client, console)
                 console.rule("Which devices are one customer, and which are not")
                 errors += await show_unmerge(client, ids["ann"], SHARES, console)
     return _conclude([*errors, *_wrong_answers(exchanges)], console)

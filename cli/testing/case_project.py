@@ -14,12 +14,23 @@ def tested_flows(project: Project, file: CaseFile, case: Case) -> frozenset[str]
     """Return the names of the flows whose look-ups, failures, emitted events and deliveries the case accounts for.
 
     In a file with `flow` they are that one, those of its `flows`, and those that the case names, in `runs`, `mocks`,
-    `calls` or `deliveries`; else all flows of the project.
+    `calls`, `deliveries` or `fire`; else all flows of the project.
     """
     if not isinstance(file.flow, str):
         return frozenset(flow.name for flow in project.flows)
     others = file.flows if isinstance(file.flows, tuple) else ()
     return frozenset([file.flow, *others, *_named(case, Addresses(project, file.flow))])
+
+
+def timed_flows(project: Project, file: CaseFile, case: Case) -> frozenset[str]:
+    """Return the names of the flows that time fires in a case, if they have a schedule.
+
+    In a file with `flow` they are the tested ones; else only those that the case names, for a story that lets a month
+    pass is seldom about what happens each night.
+    """
+    if isinstance(file.flow, str):
+        return tested_flows(project, file, case)
+    return frozenset(_named(case, Addresses(project, None)))
 
 
 def case_project(project: Project, file: CaseFile, case: Case) -> Project:
@@ -41,6 +52,8 @@ def named_flows(file: CaseFile) -> frozenset[str]:
 
 def _named(case: Case, addresses: Addresses) -> Iterator[str]:
     """Yield the flows that a case names, some of them more than once."""
+    fired = [case.fire, *[step.fire for step in case.steps]]
+    yield from [name for name in fired if isinstance(name, str)]
     for expect in (case.expect, *(step.expect for step in case.steps)):
         if isinstance(expect.runs, dict):
             yield from expect.runs

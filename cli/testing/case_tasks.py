@@ -19,16 +19,16 @@ PAGE = 500  # own events that are looked for at a time
 
 
 class CaseTasks:
-    """The tasks of one case, of the flows named `tested`: time fires no others."""
+    """The tasks of one case, of the flows named `timed`: time fires no others."""
 
-    def __init__(self, pipeline: Pipeline, tested: frozenset[str]) -> None:
+    def __init__(self, pipeline: Pipeline, timed: frozenset[str]) -> None:
         self._pipeline, self._store = pipeline, pipeline.store
         self._bugs: list[BaseException] = []
         self._scheduler = Scheduler(
             pipeline,
             SystemDueTimes(),
             "test",
-            only=tested,
+            only=timed,
             options=DEBUGGED,
             report_bug=lambda name, bug: self._bugs.append(bug),
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json, structs
 
-from cli.testing.case_project import case_project, tested_flows
+from cli.testing.case_project import case_project, tested_flows, timed_flows
 from cli.testing.case_tasks import CaseTasks
 from cli.testing.given_places import GivenPlaces
 from cli.testing.initial_profiles import initial_profile_unit
@@ -93,7 +93,7 @@ class StepRunner:
         self.mocks = MockPerformer(Addresses(project, self.home))
         self.pipeline = Pipeline(project, self.store, self.mocks, self.clock, self.ids)
         self.tracker = Tracker(self.pipeline)
-        self.tasks = CaseTasks(self.pipeline, self.tested)
+        self.tasks = CaseTasks(self.pipeline, timed_flows(whole, file, case))
         self.visitors: dict[str, Visitor] = {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._firings = 0  # in this step

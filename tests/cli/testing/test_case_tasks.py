@@ -155,3 +155,16 @@ def test_a_mistake_in_a_case_is_reported(tmp_path: Path, flow: str, case: str, e
     write(tmp_path, {**SHOP, **FLOWS, "flows/a.test.yaml": cases})
     found = load_cases(tmp_path, load_project(tmp_path, builtin(), {})).diagnostics
     assert (found[0].code, expected[1] in found[0].message) == (expected[0], True), found[0].message
+
+
+@pytest.mark.parametrize(
+    ("mocks", "fetched"), [("{}", None), ("{nightly.fetch: {status: 404}}", 2)], ids=["unnamed", "named"]
+)
+def test_in_a_file_without_a_flow_time_fires_only_flows_that_the_case_names(
+    tmp_path: Path, mocks: str, fetched: int | None
+) -> None:
+    expected = "{calls: {nightly.fetch: 2}, runs: {nightly: failed}}" if fetched else "{emitted: []}"
+    case = f"name: it\n    mocks: {mocks}\n    steps: [{{advance: 2d, expect: {expected}}}]"
+    write(tmp_path, FLOWS)
+    (failures,) = failures_of(tmp_path, f"source: shop\ncases:\n  - {case}\n")
+    assert [failure.message for failure in failures] == []
