@@ -39,6 +39,7 @@ from engine.profile.document import Profile
 from engine.profile.operations import Refused
 
 if TYPE_CHECKING:
+    from engine.flow.looping import Looping
     from engine.flow.machine import Machine
 
 SLICE = 500  # nodes
@@ -97,7 +98,7 @@ class LoopRun:
     )
 
     def __init__(
-        self, owner: "Machine", node: PlannedNode, turns: Turns, via: tuple[int, ...], mask: int, state: RunState
+        self, owner: "Looping", node: PlannedNode, turns: Turns, via: tuple[int, ...], mask: int, state: RunState
     ) -> None:
         self.owner = owner
         self.node = node

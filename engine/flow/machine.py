@@ -15,6 +15,7 @@ from engine.flow.effect import Deliver, Effect, Emit, HandOver, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.loop import SLICE, Budget, LoopRun, with_effects
 from engine.flow.loop_node import LoopNode, Turns
+from engine.flow.looping import Looping
 from engine.flow.node import NodeContext, Outcome, type_name
 from engine.flow.output_limits import (
     MAX_EMITTED,
@@ -45,7 +46,7 @@ from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
 
 
-class Machine:
+class Machine(Looping):
     """Runs one flow for one event: `advance`, then `reply` and `advance` for each issued ask, until `over`.
 
     **States of a node.** Every node of the flow is in one of five states:
@@ -110,29 +111,15 @@ class Machine:
 
     __slots__ = (
         "_ancestors",
-        "_emitted",
         "_ports",
         "_restored",
-        "_states",
-        "broken",
-        "budget",
         "cancelled",
         "failed_at",
         "flow",
-        "hand_over",
-        "inputs",
-        "loops",
-        "open_loops",
-        "outbox",
         "outcome",
-        "prefix",
         "reason",
         "replies",
-        "resting",
         "settled",
-        "stopping",
-        "trace",
-        "waiting",
     )
 
     def __init__(self, flow: Flow, inputs: Inputs, state: RunState | None = None, trace: Trace | None = None) -> None:
@@ -486,82 +473,9 @@ class Machine:
             self._end("failed", reason, f"{self.prefix}{node.id}")
             return Outcome("failed", reason=reason)
 
-    # ---- loops ------------------------------------------------------------------------------------------------------
-
-    def turn(self, node: PlannedNode, index: int, state: RunState) -> "Machine":
-        """A machine for one turn of a loop, which begins with `state`. For `LoopRun`."""
-        assert node.body is not None  # noqa: S101  # it is a loop
-        inputs = self.inputs
-        if node.body.makes_ids:
-            inputs = msgspec.structs.replace(inputs, seed=f"{inputs.seed}{node.index:02x}{index:03x}")
-        turn = Machine(node.body.flow, inputs, state, Trace(self.trace.ticks) if self.trace is not None else None)
-        turn.prefix = f"{self.prefix}{node.id}[{index}]."
-        turn.budget = self.budget
-        turn.outbox = turn.outbox.whole
-        return turn
-
-    def may_emit(self, count: int) -> bool:
-        """Whether the run may emit so many events in addition to those of its nodes that have settled."""
-        return self._emitted + count <= MAX_EMITTED
-
-    def loop_values(self) -> dict[int, OpenLoop]:
-        """The open loops as values."""
-        return {index: loop.value() for index, loop in self.open_loops.items()}
-
-    def _begin_loop(self, node: PlannedNode, turns: Turns, via: tuple[int, ...], mask: int) -> LoopRun:
-        self.budget = self.budget or Budget()
-        self.loops[node.index] = self.open_loops[node.index] = loop = LoopRun(
-            self, node, turns, via, mask, self._state_after(mask)
-        )
-        return loop
-
-    def _restore_loop(self, node: PlannedNode, value: OpenLoop) -> None:
-        mask = self._mask(value.via)
-        if self.trace is not None:
-            self.trace.begin(node)
-        turns = self._run_node(node, mask, None)
-        assert isinstance(turns, Turns)  # noqa: S101  # it was open
-        turns = msgspec.structs.replace(turns, items=value.items)
-        self._begin_loop(node, turns, value.via, mask).restore(value)
-
-    def _go_on_with_turns(self, node: PlannedNode) -> None:
-        """Go on with the turns of an open loop; settle it once it has an outcome."""
-        loop = self.open_loops[node.index]
-        outcome = loop.advance()
-        if outcome is None:
-            return
-        del self.open_loops[node.index]
-        if loop.broken:
-            self.broken = True
-            self._end("failed", outcome.reason, f"{self.prefix}{node.id}")
-        elif outcome.port != "failed":
-            outcome = self._looped(node, loop, outcome)
-        if self.trace is not None:
-            self.trace.end_loop(loop)
-        self._settle(node, outcome, loop.via, loop.mask, names=() if outcome.port == "failed" else tuple(loop.names))
-
-    def _looped(self, node: PlannedNode, loop: LoopRun, outcome: Outcome) -> Outcome:
-        """The outcome of a loop with the effects of its turns, which take effect now. A large output makes it fail."""
-        out, error = limited_output(outcome.out) if outcome.out is not None else (None, "")
-        if error:
-            return Outcome("failed", reason=error)
-        self._states[loop.mask | 1 << node.index] = loop.state_after(node.id, out)
-        self._emitted += loop.emitted
-        self.outbox = self.outbox.less(loop.outbox)
-        for effect in loop.effects:
-            if type(effect) is Stop:
-                self.stopping = True
-            elif type(effect) is HandOver:
-                self.stopping, self.hand_over = True, effect
-        return Outcome(outcome.port, out, tuple(loop.effects), outcome.reason)
-
-    def _issue_with_loops(self) -> list[IssuedAsk]:
-        issued = [self._issue(index) for index, waiting in list(self.waiting.items()) if waiting.due]
-        for loop in self.open_loops.values():
-            issued += loop.issued()
-        assert self.budget is not None  # noqa: S101  # there are loops
-        self.resting = bool(self.open_loops) and self.budget.left <= 0
-        return issued
+    def new(self, flow: Flow, inputs: Inputs, state: RunState, trace: Trace | None) -> "Machine":
+        """A new machine."""
+        return Machine(flow, inputs, state, trace)
 
     def _drawing(self, node: PlannedNode, scope: dict[str, Any]) -> dict[str, Any]:
         """The scope of a node that draws: with what its draws depend on, which is the same in each rerun."""
