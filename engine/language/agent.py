@@ -5,13 +5,13 @@ say is left out.
 """
 
 from functools import cache
-from typing import Any, Final
-
-from ua_parser import Cache, CachingResolver, Parser, load_lazy_builtins
-from ua_parser.regex import Resolver
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.language.absent import Unfit
 from engine.language.signature import need_text
+
+if TYPE_CHECKING:
+    from ua_parser import Parser
 
 AGENT_CAP: Final = 2_048  # characters
 _KNOWN: Final = 1_000  # texts whose results are kept
@@ -35,8 +35,12 @@ def user_agent(value: Any) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part is not None}
 
 
-@cache  # it reads its patterns when it is made
-def _parser() -> Parser:
+@cache
+def _parser() -> "Parser":
+    """Return the parser. Importing it and reading its patterns takes a tenth of a second, so it is made when needed."""
+    from ua_parser import Cache, CachingResolver, Parser, load_lazy_builtins
+    from ua_parser.regex import Resolver
+
     return Parser(CachingResolver(Resolver(load_lazy_builtins()), Cache(_KNOWN)))
 
 
