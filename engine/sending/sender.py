@@ -47,6 +47,7 @@ from engine.sending.offers import Offer, Offers
 from engine.sending.rate import RateLimit
 
 SEARCH_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 0.01  # for the process to answer the sender of an event first, then to send its deliveries
 PAGE: Final = 500  # deliveries of one search
 LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
 
@@ -94,6 +95,7 @@ class QueueSender:
         self._rate = RateLimit(rules.rate)
         self._offers = Offers()
         self._wake = asyncio.Event()
+        self._called = False  # it is woken soon
         self._tasks: set[asyncio.Task[None]] = set()
         self._term: int | None = None  # in which this process holds the lease
         self._next_search = float("-inf")  # ticks
@@ -103,7 +105,13 @@ class QueueSender:
         """Add a delivery that was just committed, if this process sends it and it is due."""
         if self.lease.held and delivery.due <= self._clock.now():
             self._offers.offer(delivery.id, delivery.due, delivery.version)
-            self._wake.set()
+            if not self._called:
+                self._called = True
+                asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._call)
+
+    def _call(self) -> None:
+        self._called = False
+        self._wake.set()
 
     async def run(self) -> None:
         """Send what is due, until the task is cancelled."""
