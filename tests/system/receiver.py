@@ -43,9 +43,9 @@ class Receiver:
         await self._more.wait()
 
     async def __aenter__(self) -> Self:
-        app = web.Application(handler_args={"shutdown_timeout": 0.1})
+        app = web.Application()
         app.router.add_route("*", "/{tail:.*}", self._receive)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
