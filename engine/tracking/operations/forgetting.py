@@ -42,7 +42,6 @@ T = TypeVar("T")
 NOTE: Final = "forgetting "
 ERASURE: Final = "erasure"  # the note of the last search, for processes that keep data in memory only
 MARGIN_MS: Final = 10_000  # by which a request may take longer than its look-ups: stores are asked again, too
-RESUMED_MS: Final = 600_000  # that a run without a sender may take, for its look-ups
 PAUSE_SECONDS: Final = 1.0  # between two searches for documents that are left
 HEARTBEAT_SECONDS: Final = 10.0  # while the store is at work
 MAX_TRIES: Final = 50  # to erase a document that moves
@@ -78,12 +77,11 @@ def report_nothing(forgetting: Forgetting) -> None:
 
 
 def quiet_ms(project: Project) -> int:
-    """Return for how long nothing must be found: longer than any unit takes that may have read the profile.
+    """Return for how long nothing must be found: longer than any request takes that may have read the profile.
 
-    No sender waits for a run that is resumed after a wait, so it may take longer than a request.
+    A unit without a sender may take longer; it looks before its commit whether a profile that it has read is forgotten.
     """
-    longest = max([source.answer_within for source in (SYSTEM_SOURCE, *project.sources.values())])
-    return MARGIN_MS + max(longest, RESUMED_MS if project.waits else 0)
+    return MARGIN_MS + max([source.answer_within for source in (SYSTEM_SOURCE, *project.sources.values())])
 
 
 class Forgetter:

@@ -4,7 +4,7 @@ Unknown ids are checked against tombstones, so that a forgotten profile cannot r
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, structs
 
@@ -201,6 +201,12 @@ class Loading:
         )
         tombstones += [profile_tombstone(self.secret, intake.profile)] if intake.profile is not None else []
         await self._refuse_tombstones(tombstones)
+
+    async def forgotten_of(self, ids: Iterable[str]) -> str | None:
+        """Return one of these ids that belonged to a forgotten profile, if there is any. Raises `Unavailable`."""
+        todo = sorted(ids)
+        found = await asyncio.gather(*[self._store.key(profile_tombstone(self.secret, id)) for id in todo])
+        return next((id for id, key in zip(todo, found, strict=True) if key is not None), None)
 
     async def _refuse_tombstones(self, tombstones: list[str]) -> None:
         """Refuse a payload that comes under unknown ids, if any of them belonged to a forgotten profile."""

@@ -277,8 +277,21 @@ class Pipeline:
                 composed = await self._regrouped(run.effects, request)
             run.effects.given_up = given_up
             if weighed or not _has_outgrown(loaded, composed):
+                if request.resumed is not None or request.firing is not None:
+                    await self._require_unforgotten(run.effects)
                 return run.effects, composed
             weighed = True
+
+    async def _require_unforgotten(self, effects: UnitEffects) -> None:
+        """Raises `Conflict` if a profile that a unit's runs have read was forgotten meanwhile, and `Unavailable`.
+
+        A run without a sender may take longer than forgetting waits for units under way. Its own profile and its record
+        need no look: the commit compares their versions.
+        """
+        others = {id for result in effects.flows for id in result.other_profiles}
+        others |= {id for delivery in effects.deliveries for id in delivery.other_profiles}
+        if others and (id := await self.loading.forgotten_of(others)) is not None:
+            raise Conflict("profile", id)
 
     async def _find_waits(self, asked: AskedWaits, request: UnitRequest, queue: ProfileQueue | None) -> None:
         """Read waiting runs, and their flows.

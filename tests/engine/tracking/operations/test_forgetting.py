@@ -23,6 +23,7 @@ from engine.project.source import Source, Target
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.operations.forgetting import MAX_TRIES, NOTE, Forgetter, Forgetting, quiet_ms
 from engine.tracking.operations.unmerging import unmerge_served
+from engine.tracking.waits.waking import wake
 from tests.engine.tracking.collector import Collector
 from tests.engine.tracking.watched_performer import WatchedPerformer
 from tests.projects import payload, project
@@ -489,6 +490,38 @@ async def test_a_run_that_read_the_profile_long_before_it_was_stored_is_found(st
     await asking
     assert await store.runs_of("q") == []
     assert done.erased["runs"] == 2
+
+
+PATIENT = """
+    flow: patient
+    trigger: {event: patient}
+    while_waiting: parallel
+    nodes:
+      nap: {wait: 1m, next: whose}
+      whose: {lookup.profile: {key: {pii.email: ann@x.org}}, next: {found: crm, missing: crm}}
+      crm: {lookup.http: {target: crm, path: /tier}, timeout: 120s, next: {found: tell, failed: tell, missing: tell}}
+      tell: {profile.set: {traits.seen: "{{ nodes.whose.out.traits.city | default('nothing') }}"}}
+"""
+
+
+async def test_a_resumed_run_that_takes_long_leaves_nothing_of_a_profile_that_was_forgotten_meanwhile(
+    store: Store,
+) -> None:
+    replies = asyncio.Event()
+    crm = WatchedPerformer()
+    crm.on("crm", "/tier", HttpReply(200, {}), after=replies)
+    served = project(FLOWS[0], PATIENT, targets={"crm": Target(url="https://crm.example")})
+    shop = Collector(served, store, crm)
+    ann = (await shop.track(login("phone", "ann@x.org", city="Rome")))["profile"]["id"]
+    bo = (await shop.track(payload({"type": "patient", "id": "p"}, session="bo's")))["profile"]["id"]
+    shop.clock.advance(60_000)
+    resuming = asyncio.create_task(wake(shop.pipeline, bo))
+    await crm.asked_times(1)
+    await forgotten(shop, ann)
+    replies.set()
+    await resuming
+    assert (await shop.profile(bo))["traits"] == {"seen": "nothing"}
+    assert not [run for run in await store.runs_of("p") if ann in run.other_profiles]
 
 
 @pytest.mark.parametrize(("waits", "quiet"), [((), 15_000), ((1, 2), 15_000), ((60_000, 2), 70_000)])
