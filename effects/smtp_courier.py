@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.errors import HeaderParseError, MessageError
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime, getaddresses, parseaddr
+from email.utils import format_datetime, parseaddr
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ from msgspec import Struct, structs
 from effects.address import ForbiddenAddress, check_addresses
 from effects.clock import SystemClock
 from effects.redaction import Redaction
+from engine.flow.mail_address import address_defect, ascii_address
 from engine.flow.message import MailMessage
 from engine.ports.courier import DeliveryResult
 from engine.ports.outbox import StoredDelivery
@@ -115,14 +116,14 @@ def mail_of(delivery: StoredDelivery, target: Target) -> EmailMessage:
     sender = message.sender or target.sender
     if not sender:
         raise _Unusable(f"neither the node nor the target {delivery.target} names a sender")
-    for name, value in (("to", message.to), ("sender", sender)):
-        if not _is_address(value):
-            raise _Unusable(f"`{name}` is not an e-mail address")
+    for name, text in (("to", message.to), ("sender", sender), ("reply_to", message.reply_to)):
+        if (text or name != "reply_to") and (defect := address_defect(text)):
+            raise _Unusable(f"`{name}` {defect}")
     mail = EmailMessage(policy=SMTP_POLICY)
     try:
-        mail["From"], mail["To"], mail["Subject"] = sender, message.to, message.subject
+        mail["From"], mail["To"], mail["Subject"] = ascii_address(sender), ascii_address(message.to), message.subject
         if message.reply_to:
-            mail["Reply-To"] = message.reply_to
+            mail["Reply-To"] = ascii_address(message.reply_to)
         mail["Date"] = format_datetime(datetime.fromtimestamp(delivery.at / 1000, UTC))
         mail["Message-ID"] = f"<{delivery.id}@{_domain(sender)}>"
         if message.text or not message.html:
@@ -131,15 +132,18 @@ def mail_of(delivery: StoredDelivery, target: Target) -> EmailMessage:
                 mail.add_alternative(message.html, subtype="html")
         else:
             mail.set_content(message.html, subtype="html")
+        _check_headers(mail)
         mail.as_bytes()
     except (ValueError, MessageError, HeaderParseError) as wrong:
         raise _Unusable("a header of the mail holds a line break or a character that headers cannot carry") from wrong
     return mail
 
 
-def _is_address(text: str) -> bool:
-    """Return whether a header names addresses, each with a domain."""
-    return all("@" in address and " " not in address for _, address in getaddresses([text]))
+def _check_headers(mail: EmailMessage) -> None:
+    """Raise `ValueError` for a header that would be more than one: `EmailMessage` decodes the words in it (RFC 2047)."""
+    for name, value in mail.items():
+        if not str(value).isprintable():
+            raise ValueError(f"the header {name} has a character that is not printable")
 
 
 def _domain(sender: str) -> str:

@@ -3,7 +3,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.flow.mail_address import address_defect, ascii_address
+from engine.flow.mail_address import address_defect, ascii_address, has_encoded_word
 from engine.flow.message import MailMessage, Message
 from engine.flow.node import Escaped, Fixed, NodeContext, Reference, Text
 from nodes.delivery import Delivery
@@ -66,6 +66,8 @@ welcome:
                 return f"`{name}` {defect}"
         if not self.subject.strip() or len(self.subject) > _MAX_SUBJECT or not self.subject.isprintable():
             return f"`subject` is a line of 1 to {_MAX_SUBJECT} printable characters"
+        if has_encoded_word(self.subject):
+            return "`subject` has an encoded word (`=?…?=`)"
         if not self.text.strip():
             return "`text` is empty"
         to, sender, reply_to = (ascii_address(text) for text in (self.to, self.sender, self.reply_to))

@@ -17,6 +17,7 @@ class MailServer:
         self.answer = "250 ok"
         self.hang = False
         self.mails: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []  # of each mail
         self.encrypted: list[bool] = []
         self.url = ""
         self._options = options
@@ -27,6 +28,7 @@ class MailServer:
         mail = message_from_bytes(envelope.original_content or b"", policy=default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
+        self.recipients.append(envelope.rcpt_tos)
         self.encrypted.append(session.ssl is not None)
         if self.hang:
             await asyncio.Event().wait()

@@ -37,6 +37,24 @@ async def test_a_mail_has_its_parts_in_utf_8_and_the_deliverys_id() -> None:
     assert (text.get_content().strip(), html.get_content().strip()) == ("Hallö", "<p>Hallö</p>")
 
 
+@pytest.mark.parametrize(
+    "name", ["b@x.example, Ada", "b@x.example,", "all: b@x.example;", '"Ü" , b@x.example, ""', "\\"]
+)
+async def test_a_mail_goes_to_one_recipient_whatever_her_name_is(name: str) -> None:
+    async with MailServer() as server:
+        result = await send(server, MailMessage(f"{name} <ann@example.com>", "Hi", "Hello"))
+        assert (result.verdict, result.reason) == ("sent", "")
+    assert server.recipients == [["ann@example.com"]]
+    assert [address.addr_spec for address in server.mails[0]["To"].addresses] == ["ann@example.com"]
+
+
+async def test_a_subject_adds_no_header() -> None:
+    async with MailServer() as server:
+        result = await send(server, MailMessage("ann@example.com", "=?utf-8?q?Hi=0D=0ABcc:_b@x.example?=", "Hello"))
+        assert server.mails == []
+    assert (result.verdict, "a header of the mail" in result.reason) == ("dead", True)
+
+
 async def test_every_attempt_sends_the_same_mail() -> None:
     async with MailServer() as server:
         for _ in range(2):

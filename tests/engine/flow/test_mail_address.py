@@ -31,6 +31,7 @@ def test_an_address_of_one_person_is_valid(text: str) -> None:
         pytest.param("a b@x.example", "in front of `@`", id="a space"),
         pytest.param("ä@x.example", "in front of `@`", id="a local part that is not ASCII"),
         pytest.param("a" * 65 + "@x.example", "in front of `@`", id="a local part that is too long"),
+        pytest.param("=?utf-8?q?=0ABcc:_b@x.example?= <a@x.example>", "encoded word", id="an encoded line break"),
         pytest.param("a@" + "x." * 130 + "example", "longer than", id="too long"),
     ],
 )
@@ -42,6 +43,21 @@ def test_the_host_of_an_address_is_ascii_where_it_is_sent() -> None:
     assert ascii_address(" Ada <ada@bücher.example> ") == "Ada <ada@xn--bcher-kva.example>"
     assert ascii_address("ada@shop.example") == "ada@shop.example"
     assert ascii_address("") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("b@x.example, Ada <a@x.example>", '"b@x.example, Ada" <a@x.example>'),
+        ("b@x.example, <a@x.example>", '"b@x.example," <a@x.example>'),
+        ("all: b@x.example; <a@x.example>", '"all: b@x.example;" <a@x.example>'),
+        ('"Ada" , b@x.example, "" <a@x.example>', '"Ada\\" , b@x.example, \\"" <a@x.example>'),
+        ('"Ada\\" <a@x.example>', '"Ada\\\\" <a@x.example>'),
+    ],
+)
+def test_a_name_adds_no_recipient(text: str, header: str) -> None:
+    assert address_defect(text) == ""
+    assert ascii_address(text) == ascii_address(header) == header
 
 
 def test_an_address_is_divided_into_name_and_address() -> None:

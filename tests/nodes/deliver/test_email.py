@@ -29,6 +29,7 @@ def test_it_delivers_a_mail():
             "reply_to", "a@x.example\nX: y", "`reply_to` has a line break", id="a header by the reply address"
         ),
         pytest.param("subject", "Hi\nBcc: b@x.example", "`subject` is a line", id="a header by the subject"),
+        pytest.param("subject", "=?utf-8?q?=0ABcc:_b@x.example?=", "encoded word", id="a header by an encoded subject"),
         pytest.param("subject", " ", "`subject` is a line", id="no subject"),
         pytest.param("subject", "a" * 501, "`subject` is a line", id="a long subject"),
         pytest.param("text", " \n", "`text` is empty", id="no text"),
