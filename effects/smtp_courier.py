@@ -140,7 +140,7 @@ def mail_of(delivery: StoredDelivery, target: Target) -> EmailMessage:
 
 
 def _check_headers(mail: EmailMessage) -> None:
-    """Raise `ValueError` for a header that would be more than one: `EmailMessage` decodes the words in it (RFC 2047)."""
+    """Raise `ValueError` for a header that would become several, since `EmailMessage` decodes encoded words in it."""
     for name, value in mail.items():
         if not str(value).isprintable():
             raise ValueError(f"the header {name} has a character that is not printable")
