@@ -13,7 +13,9 @@ from effects.couriers import Couriers, Track
 from effects.ids import new_id
 from engine.ports.courier import Courier, DeliveryResult
 from engine.ports.outbox import StoredDelivery
+from engine.ports.store import Unavailable
 from engine.sending.answers import no_answer
+from engine.sending.full_targets import COUNT_SECONDS, full_targets
 from engine.sending.sender import Reports
 from engine.sending.sending import OpenBreaker, Process, Sending, Work
 from engine.tracking.operations.own_events import track_own
@@ -64,7 +66,8 @@ class BackgroundSending:
         )
         self._sending = sending = Sending(pipeline.project, process)
         pipeline.listeners.append(sending.committed)
-        tasks = [asyncio.create_task(_endless(name, work)) for name, work in sending.works.items()]
+        works = {**sending.works, "counting what waits": self._count}
+        tasks = [asyncio.create_task(_endless(name, work)) for name, work in works.items()]
         try:
             yield
         finally:
@@ -76,6 +79,21 @@ class BackgroundSending:
                     await task
             await sending.close()
             await couriers.close()
+
+    async def _count(self) -> None:
+        """Stop new deliveries to targets for which too many wait, as long as they do."""
+        pipeline = self._pipeline
+        while True:
+            await asyncio.sleep(COUNT_SECONDS)
+            project, before = pipeline.project, pipeline.full_targets
+            try:
+                full = await full_targets(pipeline.store, project.targets, project.settings.most_open)
+            except Unavailable as unavailable:
+                pipeline.report(unavailable)
+                continue
+            pipeline.full_targets = full
+            for target in sorted(full - before):
+                log.error("too many deliveries wait for a target: flows cannot write more", target=target)
 
 
 class _Guarded:

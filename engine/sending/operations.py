@@ -134,12 +134,10 @@ class DeliveryOperations:
 
     async def _later(self, delivery: StoredDelivery) -> int:
         """Return how many later ordered deliveries of its profile to its target have been sent, about."""
-        if delivery.profile is None:
+        if delivery.profile is None or not delivery.ordered:
             return 0
         query = Choice(target=delivery.target, state="sent").query()
         same = Is(Field("profile"), (delivery.profile,))
         later = Within(Field("at", type="moment"), low=delivery.at)
         page = await self._store.search(Query(query.searchable, AllOf((query.node, same, later))), LATER_PAGE)
-        return sum(
-            isinstance(each, StoredDelivery) and bool(each.after) and each.id != delivery.id for each in page.items
-        )
+        return sum(isinstance(each, StoredDelivery) and each.ordered and each.id != delivery.id for each in page.items)

@@ -45,8 +45,10 @@ def project(tmp_path: Path) -> Path:
     written(
         root / "headrace.db",
         sample("d1", due=LATER, profile="ann"),
-        sample("d2", state="dead", due=LATER, ended=NOW, attempts=1, last=DEAD, at=NOW + 1, profile="ann"),
-        sample("d3", state="sent", due=LATER, ended=NOW, profile="ann", after=("d2",), at=NOW + 2),
+        sample(
+            "d2", state="dead", due=LATER, ended=NOW, attempts=1, last=DEAD, at=NOW + 1, profile="ann", ordered=True
+        ),
+        sample("d3", state="sent", due=LATER, ended=NOW, profile="ann", after=("d2",), ordered=True, at=NOW + 2),
         sample("d4", state="dead", due=LATER, ended=NOW, flow="welcome", target="smtp", queue=queue_of("smtp")),
     )
     return root

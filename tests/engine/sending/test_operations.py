@@ -79,12 +79,12 @@ async def test_they_are_found_by_state_target_and_flow(desk: Desk) -> None:
 
 async def test_a_retry_says_how_many_later_ones_of_its_profile_have_been_sent(desk: Desk) -> None:
     await desk.write(
-        sample("d1", profile="ann", state="dead"),
-        sample("d2", profile="ann", state="sent", after=("d1",), at=NOW + 1),
-        sample("d3", profile="ann", state="sent", after=("d2",), at=NOW + 2),
-        sample("d4", profile="ann", after=("d3",), at=NOW + 3),
+        sample("d1", profile="ann", state="dead", ordered=True),
+        sample("d2", profile="ann", state="sent", after=("d1",), ordered=True, at=NOW + 1),
+        sample("d3", profile="ann", state="sent", after=("d2",), ordered=True, at=NOW + 2),
+        sample("d4", profile="ann", after=("d3",), ordered=True, at=NOW + 3),
         sample("d5", profile="ann", state="sent", at=NOW + 3),
-        sample("d6", profile="bob", state="sent", after=("d0",), at=NOW + 3),
+        sample("d6", profile="bob", state="sent", after=("d0",), ordered=True, at=NOW + 3),
     )
     done = await desk.operations.change("retry", Choice(("d1",)))
     assert done.later == {"d1": 2}
