@@ -15,7 +15,7 @@ from engine.flow.names import ProjectNames
 from engine.flow.node import LONGEST_WAIT_MS, Node, Port, asks, declared_ports, type_name
 from engine.flow.plan import Retry
 from engine.flow.problem_list import ProblemList
-from engine.flow.registry import Registry
+from engine.flow.registry import Registry, node_fields
 from engine.flow.workarounds import NODE_KEY_WORKAROUNDS, NODE_WORKAROUNDS, RETRY_WORKAROUNDS
 from engine.language.duration import read_duration
 from engine.language.expression import Condition, Expression
@@ -160,8 +160,15 @@ class NodeDraftReader:
             message = f"`{misplaced[0]}` is a port of `{known[0]}`, not a key of a node"
             help = f"write `next: {edges}`"
             self._problems.add(MISPLACED_PORT, message, (*at, misplaced[0]), on="key", help=help)
+        fields = _field_names(self._registry.find(known[0])) if known else []
         for key in types:
-            if key not in known and key not in misplaced:
+            if key in fields:
+                message, help = (
+                    f"`{key}` is a field of `{known[0]}`, not a key of a node",
+                    f"write it below `{known[0]}`",
+                )
+                self._problems.add("H101", message, (*at, key), on="key", help=help)
+            elif key not in known and key not in misplaced:
                 self._add_unknown_key(key, bool(known), at)
         return (self._registry.find(known[0]), known[0]) if known else (None, "")
 
@@ -249,6 +256,10 @@ def _suggest_types(key: str, types: Iterable[str]) -> str:
     similar = [f"`{type}`" for type in sorted(types) if words & set(_WORD.findall(type))]
     command = "`headrace nodes` lists the types"
     return f"perhaps {' or '.join(similar)}; {command}" if 0 < len(similar) <= 5 else command
+
+
+def _field_names(node: type[Node] | None) -> list[str]:
+    return [] if node is None else [info.encode_name for info in node_fields(node)]
 
 
 def _has_own_ports(config: Any) -> bool:

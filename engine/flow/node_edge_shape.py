@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from engine.flow.node import Node, declared_ports
 from engine.flow.node_draft import COMMON_KEYS, written_edges
-from engine.flow.registry import Registry
+from engine.flow.registry import Registry, node_fields
 from engine.flow.reshaped import Reshaped, first_key, shown, without
 from engine.problem import closest
 
@@ -79,6 +79,11 @@ class EdgeShape:
             key = first_key(node, keys)
             if key is None or self._registry.find(key) or type is None:
                 continue
+            if key in self._fields_of(type):
+                message, help = f"`{key}` is a field of `{type}`, not a key of a node", f"write it below `{type}`"
+                self._reshaped.add("H101", message, (*at, key), help=help)
+                node = without(node, key)
+                continue
             target = node[key]
             own = node.get("next")
             edges = _edges_of(own, self._registry.find(type))
@@ -95,6 +100,10 @@ class EdgeShape:
                 self._reshaped.moved((*at, "next", port) if port else (*at, "next"), (*at, key))
                 node["next"] = wanted
         return node
+
+    def _fields_of(self, type: str) -> list[str]:
+        found = self._registry.find(type)
+        return [] if found is None else [info.encode_name for info in node_fields(found)]
 
     def _misspelt(self, node: dict[str, Any], at: tuple[str, str]) -> dict[str, Any]:
         """`nxt: x`, an edge that would be missing."""

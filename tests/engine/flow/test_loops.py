@@ -11,6 +11,7 @@ from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
 from engine.flow.loop import SLICE
 from engine.flow.machine import Machine
+from engine.flow.outbox_room import outbox_room
 from engine.flow.paused import PausedRun, put_away, take_up, wake
 from engine.flow.plan import Flow
 from engine.flow.run import IssuedAsk, Run
@@ -535,3 +536,45 @@ def test_the_time_of_a_loop_is_that_of_all_its_slices():
     machine = run(flow(COUNTING), {"outer": [0] * 5, "inner": [0] * 300})
     step = trace_of(machine)["steps"][0]
     assert step["us"] > 1_000  # each look at the clock takes a microsecond
+
+
+# ---- messages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_messages_of_turns_count_for_the_limit_of_the_unit(at_once: int):
+    made = flow(
+        f"""
+        lines:
+          each:
+            in: "{{{{ event.properties.items }}}}"
+            do: {{tell: {{deliver.http: {{target: crm, body: "{{{{ item }}}}"}}}}}}
+            at_once: {at_once}
+            on_error: skip
+        """
+    )
+    room = outbox_room(deliveries=3, message=1_000, total=10_000)
+    machine = Machine(made, inputs(items(1, 2, 3), ANN, outbox=room))
+    machine.advance_fully()
+    assert (machine.outcome, machine.outbox.deliveries) == ("finished", 0)
+    assert [name for name, _ in machine.effects()] == [f"lines[{i}].tell" for i in range(3)]
+    machine = Machine(made, inputs(items(1, 2, 3, 4), ANN, outbox=room))
+    machine.advance_fully()
+    assert machine.outcome == "failed"
+    assert machine.reason == "more than 3 deliveries in a unit (`deliveries.most_per_unit`)"
+
+
+def test_a_message_that_is_too_large_fails_its_turn_only():
+    made = flow(
+        """
+        lines:
+          each:
+            in: "{{ event.properties.items }}"
+            do: {tell: {deliver.http: {target: crm, body: "{{ item }}"}}}
+            on_error: skip
+        """
+    )
+    room = outbox_room(deliveries=3, message=1_000, total=10_000)
+    machine = Machine(made, inputs(items("a", "." * 2_000, "c"), ANN, outbox=room))
+    machine.advance_fully()
+    assert (out(machine, "lines")["failed"], machine.outbox.deliveries) == ([1], 1)
