@@ -335,6 +335,7 @@ def _rename_event(reshaped: Reshaped, raw: Mapping[str, Any]) -> None:
     help = f"write `trigger: {shown(own)}`"
     reshaped.add("H101", f"a trigger has no key `{key}`", ("trigger", key), help=help)
     kept = without(raw, *_EVENT_KEYS, *_MEANINGLESS)
+    reshaped.moved(("trigger", "event"), ("trigger", key))
     reshaped.document = {**reshaped.document, "trigger": {"event": own["event"], **kept}}
 
 
