@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from api.read_guard import ReadGuard
+from api.serialize import serialize_delivery
 from api.unmerge import no_foreign_page
 from engine.ports.outbox import DeliveryState, StoredDelivery
 from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
@@ -67,7 +67,7 @@ def deliveries_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
         found = await operations.one(id)
         if found is None:
             raise NotFoundException(f"there is no delivery {id}")
-        return details_of(found)
+        return serialize_delivery(found)
 
     async def changed(what: Change, chosen: Chosen) -> Changed:
         if not (chosen.ids or chosen.target or chosen.flow):
@@ -90,13 +90,7 @@ def deliveries_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     return Router("/", route_handlers=[several, one, retry, drop], guards=[may_read], tags=["deliveries"])
 
 
-def details_of(delivery: StoredDelivery) -> dict[str, Any]:
-    """Return a delivery with its message, as it is stored: no secret is in it."""
-    document: dict[str, Any] = msgspec.to_builtins(delivery)
-    return {**document, "state": delivery.state, "mode": delivery.mode, "attempts": delivery.attempts}
-
-
 def summary_of(delivery: StoredDelivery) -> dict[str, Any]:
     """Return a delivery without its message and the people in it."""
     hidden = {"message", "met", "session"}
-    return {name: value for name, value in details_of(delivery).items() if name not in hidden}
+    return {name: value for name, value in serialize_delivery(delivery).items() if name not in hidden}

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from engine.ports.outbox import StoredDelivery
 from engine.ports.records import Rejected, RunRecord
 from engine.ports.resolve import group_of
 from engine.profile.declared import Fields
@@ -21,6 +22,8 @@ def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
             return serialize_run(record)
         case Rejected():
             return serialize_rejected(record)
+        case StoredDelivery():
+            return serialize_delivery(record)
     plain: dict[str, Any] = msgspec.to_builtins(record, enc_hook=_plain)
     return plain
 
@@ -30,6 +33,12 @@ def serialize_run(run: RunRecord) -> dict[str, Any]:
     trace = _plain(run.trace)
     known = {name: value for name, value in msgspec.structs.asdict(run).items() if name != "trace"}
     return {**known, **(trace if isinstance(trace, dict) else {"trace": trace})}
+
+
+def serialize_delivery(delivery: StoredDelivery) -> dict[str, Any]:
+    """Return a delivery with its message, as it is stored, and also what it has by default. No secret is in it."""
+    document: dict[str, Any] = msgspec.to_builtins(delivery)
+    return {**document, "state": delivery.state, "mode": delivery.mode, "attempts": delivery.attempts}
 
 
 def serialize_rejected(rejected: Rejected) -> dict[str, Any]:

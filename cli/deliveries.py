@@ -14,7 +14,8 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from api.deliveries import IDS_AT_ONCE, details_of, summary_of
+from api.deliveries import IDS_AT_ONCE, summary_of
+from api.serialize import serialize_delivery
 from cli.call import RemoteServer, call
 from cli.console import print_lines, without_controls
 from cli.document import Document, write_document, write_line
@@ -280,7 +281,7 @@ class _Stored:
     def one(self, id: str) -> Document | None:
         async def read(operations: DeliveryOperations) -> Document | None:
             found = await operations.one(id)
-            return None if found is None else details_of(found)
+            return None if found is None else serialize_delivery(found)
 
         return self._with(read)
 
