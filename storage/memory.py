@@ -208,6 +208,10 @@ class MemoryStore:
         """The due records of a versioned kind, those due longest first."""
         return self._table(kind).due(before, limit, queue)
 
+    async def count_due(self, kind: Kind[R], before: int, queue: str) -> int:
+        """The number of due records of a queue."""
+        return self._table(kind).count_due(before, queue)
+
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids`, the ids of all tombstones that lead to one of them, and the sessions of all these ids."""
         while more := {id for id, end in self._merged.items() if end in ids} - ids:

@@ -61,6 +61,10 @@ class MemoryTable(Generic[R]):
             found = [each for each in found if self._queues[each[1]] == queue]
         return [self.decode(self._docs[self._by_id[id]]) for _, id in found[: max(limit, 0)]]
 
+    def count_due(self, before: int, queue: str) -> int:
+        """The number of due records of a queue."""
+        return sum(due <= before and self._queues[id] == queue for id, due in self._due.items())
+
     def check(self, change: RecordWrite | RecordDelete) -> None:
         """Raise `Conflict` unless the record is at the version that the change expects."""
         stored = self.get(change.id)

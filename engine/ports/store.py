@@ -171,6 +171,9 @@ class Due(Protocol):
         little later.
         """
 
+    async def count_due(self, kind: Kind[R], before: int, queue: str) -> int:
+        """The number of records in a queue that are due at `before` (ms), about."""
+
 
 class Erases(Protocol):
     """Erases the documents of a profile. Every method may raise `Unavailable`."""

@@ -265,6 +265,10 @@ class ElasticsearchStore:
         """The records of a versioned kind that are due, first those due longest."""
         return await self._when_open(self._upkeep.due_records, kind, before, limit, queue)
 
+    async def count_due(self, kind: Kind[R], before: int, queue: str) -> int:
+        """The number of due records of a queue, as the last refresh shows them."""
+        return await self._when_open(self._upkeep.count_due, kind, before, queue)
+
     async def data_subject(self, ids: frozenset[str]) -> DataSubject:
         """`ids` with those of all tombstones that lead to one of them, and the sessions of all of these."""
         return await self._when_open(self._erasure.data_subject, ids)

@@ -12,6 +12,7 @@ from engine.ports.store import Unavailable
 from storage.elasticsearch.document_id import id_of
 from storage.elasticsearch.documents import MetaSource, decode_doc, decode_meta_source
 from storage.elasticsearch.finisher import Finisher
+from storage.elasticsearch.kind_index import KindIndex
 from storage.elasticsearch.loader import Loader
 from storage.elasticsearch.names import Names
 from storage.elasticsearch.operation import create, replace
@@ -111,13 +112,15 @@ class Upkeep:
         index = self._names.of(kind)
         if kind.due is None:
             return []
-        due = index.field(kind.due)
-        order = [{due: "asc"}, {index.field(kind.id): "asc"}]
-        query: dict[str, Any] = {"range": {due: {"lte": before}}}
-        if queue is not None and kind.queue is not None:
-            query = {"bool": {"filter": [query, {"term": {index.field(kind.queue): queue}}]}}
+        order = [{index.field(kind.due): "asc"}, {index.field(kind.id): "asc"}]
+        query = _due_query(index, before, queue)
         hits = await self._search.hits(index.name, query, order, limit, source=["doc"])
         return [index.decode(decode_doc(hit.source).doc) for hit in hits]
+
+    async def count_due(self, kind: Kind[R], before: int, queue: str) -> int:
+        """The number of due records of a queue, as the last refresh shows them."""
+        index = self._names.of(kind)
+        return await self._search.count(index.name, _due_query(index, before, queue))
 
     async def note(self, name: str) -> bytes | None:
         """The note that was last kept under a name."""
@@ -186,3 +189,12 @@ class Upkeep:
         """The document that was kept by `once`."""
         found = await self._reader.get(self._names.meta, id)
         return None if found is None else decode_meta_source(found.source)
+
+
+def _due_query(index: KindIndex[Any], before: int, queue: str | None) -> dict[str, Any]:
+    """The query for the due records of a versioned kind; of one queue, if it has queues and one is named."""
+    kind = index.kind
+    due: dict[str, Any] = {"range": {index.field(kind.due or ""): {"lte": before}}}
+    if queue is None or kind.queue is None:
+        return due
+    return {"bool": {"filter": [due, {"term": {index.field(kind.queue): queue}}]}}

@@ -57,6 +57,13 @@ def due_records(name: str, *, of_queue: bool = False) -> str:
     return f"SELECT CAST(doc AS BLOB) FROM {name} WHERE {queue}due <= ? ORDER BY due, id LIMIT ?"  # noqa: S608 - our words
 
 
+def count_due(reader: Reader, name: str, before: int, queue: str) -> int:
+    """Count the due documents of a versioned kind in one queue."""
+    sql = f"SELECT count(*) FROM {name} WHERE queue = ? AND due <= ?"  # noqa: S608 - our word
+    found = reader.row(sql, queue, before)
+    return int(found[0]) if found is not None else 0
+
+
 class OldMarks(Struct, frozen=True):
     """The numbers of marks to be forgotten, and the number up to which no mark is left to forget."""
 

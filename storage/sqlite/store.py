@@ -185,6 +185,10 @@ class SqliteStore:
         values = (before, max(limit, 0)) if queue is None else (queue, before, max(limit, 0))
         return await self._read(partial(self._background_reader.documents, layout.decode, sql, *values))
 
+    async def count_due(self, kind: Kind[R], before: int, queue: str) -> int:
+        """The number of due records of a queue."""
+        return await self._read(partial(query.count_due, self._background_reader, kind.name, before, queue))
+
     async def flow_version(self, version: str) -> str | None:
         """The text of a flow's version."""
         found = self._inline_reader.row("SELECT text FROM flow_versions WHERE version = ?", version)

@@ -300,6 +300,7 @@ class KindsContract:
         assert [one.id for one in await store.due_records(LETTERS, 30, 10, "in")] == ["b", "c", "a"]
         assert [one.id for one in await store.due_records(LETTERS, 30, 2, "in")] == ["b", "c"]
         assert await store.due_records(LETTERS, 30, 10, "out") == []
+        assert [await store.count_due(LETTERS, *each) for each in ((30, "in"), (19, "in"), (30, "out"))] == [3, 1, 0]
 
     async def test_the_last_version_of_a_record_decides_when_it_is_due(self, store: Store, refresh: Refresh) -> None:
         await store.commit(unit(*[letter(id, due=10) for id in "abc"]))
