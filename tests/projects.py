@@ -33,6 +33,7 @@ def project(
     targets: Mapping[str, Target] = {},
     settings: Settings = SETTINGS,
     schemas: tuple[Schema, ...] = (),
+    hash_keys: frozenset[str] = frozenset(),
 ) -> Project:
     """A project of these flow texts. `segments` are name -> condition, or None for a manual one, or the whole."""
     names = ProjectNames(
@@ -40,6 +41,7 @@ def project(
         manual_segments=frozenset(name for name, condition in segments.items() if condition is None),
         targets=frozenset(targets),
         sources=frozenset(source.source for source in sources),
+        hash_keys=hash_keys,
     )
     compiled = [_compiled(text, names) for text in flows]
     return Project(

@@ -77,6 +77,13 @@ def test_a_node_draws_the_same_in_each_rerun_and_another_node_draws_for_itself()
     assert len({each["one"] for each in drawn("1")}) > 2
 
 
+def test_each_turn_of_a_loop_draws_for_itself():
+    body = {"pick": {"let": {"one": "{{ random_choice([1, 2, 3, 4, 5, 6, 7, 8]) }}"}}}
+    loop = {"each": {"in": "$.event.properties.items[*]", "do": body, "collect": "{{ nodes.pick.out.one }}"}}
+    machine = run(flow({"flow": "f", "trigger": {"event": "x"}, "nodes": {"lines": loop}}), {"items": list(range(40))})
+    assert set(out(machine, "lines")["items"]) == {1, 2, 3, 4, 5, 6, 7, 8}
+
+
 def test_a_condition_of_a_node_draws_as_the_node_does():
     nodes = {str(i): {"when": "random_choice([true, false])", "log": "x"} for i in range(40)}
     nodes = {f"n{id}": node for id, node in nodes.items()}
