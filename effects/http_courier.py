@@ -112,7 +112,7 @@ def _request(place: _Place, delivery: StoredDelivery, now: int) -> HttpRequest:
     """Return the request of an attempt. Raises `RequestRefused` for a message that can never be sent."""
     message = delivery.message
     if isinstance(message, WebhookMessage):
-        request = build_request(place.prepared, _ask(delivery, "POST", message.path, {}, {}))
+        request = build_request(place.prepared, _ask(delivery, "POST", message.path, {}, {}), delivery.hops)
         body = webhook_body(message)
         signed = webhook_headers(delivery.id, body, now, place.keys)
         headers = {**request.headers, "content-type": "application/json", **signed}
@@ -120,7 +120,7 @@ def _request(place: _Place, delivery: StoredDelivery, now: int) -> HttpRequest:
     if not isinstance(message, HttpMessage):
         raise RequestRefused(f"the target {delivery.target} takes HTTP requests, and this is another message")
     ask = _ask(delivery, message.method, message.path, message.query, message.headers, message.body)
-    request = build_request(place.prepared, ask)
+    request = build_request(place.prepared, ask, delivery.hops)
     return structs.replace(request, headers={**request.headers, KEY_HEADER: delivery.id})
 
 

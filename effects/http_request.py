@@ -97,7 +97,7 @@ def build_request(target: PreparedTarget, ask: HttpAsk, hops: int = 0) -> HttpRe
     otherwise never stop.
     """
     if hops >= MAX_HOPS:
-        raise RequestRefused(f"{hops} look-ups have led to this event, one by the other: a target leads back to us")
+        raise RequestRefused(f"{hops} requests have led to this event, one by the other: a target leads back to us")
     method = ask.method.upper()
     if method not in METHODS:
         raise RequestRefused(f"the method is none of {', '.join(sorted(METHODS))}")

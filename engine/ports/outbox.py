@@ -53,6 +53,7 @@ class StoredDelivery(Struct, frozen=True, omit_defaults=True):
     other_profiles: tuple[str, ...] = field(default=(), name="met")
     ordered: bool = False  # among those of its profile to this target
     after: tuple[str, ...] = ()
+    hops: int = 0  # how many requests to other systems led to its event, one by the other
     attempts: int = 0  # since it was written, or since `retry`
     rounds: int = 0  # how often an operator has had a dead one sent again
     since: int | None = None  # ms: when it was first due, or was retried; None: `due`, which has not changed yet

@@ -126,3 +126,9 @@ async def test_pages_elsewhere_change_nothing(serve: Serve) -> None:
         "/deliveries/drop", content=b'{"target": "crm"}', headers={**JSON, "origin": "https://evil.example"}
     )
     assert answer.status_code == 403
+
+
+async def test_a_delivery_knows_how_many_requests_led_to_its_event(serve: Serve) -> None:
+    client = await serve(PROJECT, rules=SendingRules(courier=Awaited()))
+    await client.post("/track", json=payload("page-view"), headers={"headrace-hops": "3"})
+    assert (await state_of(client, "sent"))["hops"] == 3

@@ -174,3 +174,17 @@ async def test_a_message_that_is_not_safe_is_dead(send: Send, message: HttpMessa
 async def test_a_target_that_cannot_be_used_keeps_its_deliveries_waiting(send: Send, wrong: dict[str, str]) -> None:
     result = await send(**{"url": "https://crm.example", "message": WebhookMessage("paid", {}, 5), **wrong})
     assert (result.verdict, result.health) == ("again", "refuses")
+
+
+async def test_a_target_that_leads_back_to_this_server_ends_after_a_few_rounds(serve: Serve) -> None:
+    hops: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        hops.append(request.headers["headrace-hops"])
+        return web.Response()
+
+    target, courier = Target(url=await serve(handler), private=True), HttpCourier()
+    results = [await courier.send(sample(hops=number), target) for number in (0, 4, 5)]
+    await courier.close()
+    assert [result.verdict for result in results] == ["sent", "sent", "dead"]
+    assert hops == ["1", "5"]

@@ -419,6 +419,8 @@ class Pipeline:
         )
         if self.full_targets:
             context = structs.replace(context, full_targets=self.full_targets)
+        if request.intake.hops:
+            context = structs.replace(context, hops=request.intake.hops)
         if request.resumed is not None:
             return structs.replace(context, resumed=request.resumed)
         if request.firing is not None:

@@ -42,6 +42,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     handed_over: bool = False  # the first event was begun again by a run that handed the session over
     given_up: tuple["FlowResult", ...] = ()  # that run
     full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
+    hops: int = 0  # how many requests to other systems led to the unit, one by the other
     firing: Firing | None = None  # the unit is one of a scheduled flow
     resumed: Resumed | None = None  # the unit resumes a run that has waited
 

@@ -70,6 +70,7 @@ def _stored(
         profile=effects.state.acting_id if profile is not None else None,
         session=session["id"] if session else None,
         other_profiles=requested.other_profiles,
+        hops=context.hops,
     )
 
 
