@@ -3,6 +3,10 @@
 Its id is that of its delivery, so a repeated attempt finds that it has taken effect, and it does so once.
 """
 
+from typing import Final
+
+from msgspec import structs
+
 from engine.flow.message import EventMessage
 from engine.ports.courier import DeliveryResult
 from engine.ports.outbox import StoredDelivery
@@ -13,6 +17,9 @@ from engine.tracking.intake.payload import Intake, Refusal
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.request import UnitRequest
+
+# No sender brought these keys: the author's own flow made them of what the author's own targets have answered.
+OWN_SOURCE: Final = structs.replace(SYSTEM_SOURCE, identify="trust")
 
 
 async def track_own(pipeline: Pipeline, delivery: StoredDelivery) -> DeliveryResult:
@@ -33,7 +40,7 @@ async def track_own(pipeline: Pipeline, delivery: StoredDelivery) -> DeliveryRes
         depth=message.depth,
         marked=True,
     )
-    source = pipeline.project.sources.get(delivery.source, SYSTEM_SOURCE)
+    source = pipeline.project.sources.get(delivery.source, OWN_SOURCE)
     request = UnitRequest(
         source=source,
         intake=Intake(source=source.source, profile_less=True, sessionless=True),
