@@ -87,7 +87,9 @@ class BackgroundSending:
             await asyncio.sleep(COUNT_SECONDS)
             project, before = pipeline.project, pipeline.full_targets
             try:
-                full = await full_targets(pipeline.store, project.targets, project.settings.most_open)
+                full = await full_targets(
+                    pipeline.store, project.targets, project.settings.most_open, pipeline.clock.now()
+                )
             except Unavailable as unavailable:
                 pipeline.report(unavailable)
                 continue

@@ -11,7 +11,6 @@ from effects.schedule import Schedule
 from engine.ports.kinds import RETAINED
 from engine.ports.store import Contention, Sweepable
 from engine.profile.grouping import Regrouped
-from engine.sending.fullness import full_targets
 from engine.tracking.operations.reevaluation import reevaluate
 from engine.tracking.pipeline.pipeline import Pipeline
 
@@ -22,7 +21,6 @@ SWEEP_SECONDS = 60
 SWEEP_FIRST = 5  # soon: a process that was killed may have left writes half done
 SETTLE_SECONDS = 15
 SETTLE_AT_ONCE = 100  # profiles
-FULL_SECONDS = 30
 RETAIN_SECONDS = 86_400
 RETAIN_FIRST = 900  # a server that is restarted every day drops something, too
 RETAIN_JITTER = 1800  # servers that start together do not drop together
@@ -52,14 +50,6 @@ class Upkeep:
             if dropped.total():
                 log.info("what is not kept any longer was dropped", **{kind: dropped[kind] for kind in RETAINED})
 
-    async def find_full(self) -> None:
-        """Find the targets whose outbox is full: until it is not, nodes that deliver to them leave by `failed`."""
-        pipeline = self._pipeline
-        full = await full_targets(self._store, pipeline.project, pipeline.clock.now())
-        for target in sorted(full - pipeline.full_targets):
-            log.warning("as many deliveries wait as may wait: no more are taken", target=target)
-        pipeline.full_targets = full
-
     async def sweep(self) -> None:
         """Let the store finish writes that were left half done."""
         if isinstance(self._store, Sweepable):
@@ -88,8 +78,6 @@ def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContext
     work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule(pipeline.report)
     schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
-    if pipeline.project.targets:
-        schedule.every("counting deliveries that wait", FULL_SECONDS, work.find_full, first=FULL_SECONDS)
     schedule.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)
     schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
     # At once: a new store stores the version of its segments before its first event.

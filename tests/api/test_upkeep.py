@@ -11,17 +11,13 @@ from api.upkeep import Upkeep
 from effects.clock import ManualClock
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.flow.message import HttpMessage
-from engine.ports.kinds import DELIVERIES
-from engine.ports.outbox import StoredDelivery, queue_of
-from engine.ports.records import ProfileWrite, RecordDelete, RecordWrite, Unit
+from engine.ports.records import ProfileWrite, Unit
 from engine.ports.resolve import require_profile
 from engine.profile.document import Part, Profile, WaitStub
 from engine.profile.grouping import DUE_AT_ONCE, tombstone
 from engine.profile.linking import new_link
 from engine.project.project import Settings
 from engine.project.retention import Retention
-from engine.project.source import Target
 from engine.tracking.pipeline.pipeline import Pipeline
 from storage.memory import MemoryStore
 from tests.projects import project
@@ -81,19 +77,6 @@ async def test_a_sweepable_store_finishes_interrupted_work() -> None:
     await Upkeep(pipeline(store, Settings())).sweep()
     assert store.left == 0
     await Upkeep(pipeline(MemoryStore(), Settings())).sweep()
-
-
-async def test_a_target_is_full_until_fewer_deliveries_wait_for_it() -> None:
-    store, settings = MemoryStore(), Settings(most_open=1)
-    shop = project(settings=settings, targets={"crm": Target(url="https://crm.example")})
-    own = Pipeline(shop, store, ScriptedPerformer(), ManualClock(now=1_000), new_id)
-    waiting = StoredDelivery("d", "crm", queue_of("crm"), 5, "shop", "e", "flow", "node", HttpMessage(), 5)
-    await store.commit(Unit(changes=(RecordWrite(DELIVERIES, waiting, 0),)))
-    await Upkeep(own).find_full()
-    assert own.full_targets == {"crm"}
-    await store.commit(Unit(changes=(RecordDelete(DELIVERIES, "d", 1),)))
-    await Upkeep(own).find_full()
-    assert own.full_targets == frozenset()
 
 
 async def test_a_merge_that_was_not_committed_is_set_apart_and_logged() -> None:
