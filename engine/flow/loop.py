@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from engine.flow.looping import Looping
     from engine.flow.machine import Machine
 
-SLICE = 500  # nodes
+SLICE = 10  # nodes; one may take several milliseconds, such as a node that reads a long JSON text
 SHOWN_TURNS = 10  # whose steps a trace keeps; and as many of those that failed
 
 
