@@ -3,7 +3,8 @@
 The author's template is trusted, the values in it are not. A template has outputs, `if`, `for`, `set`, `with` and
 nothing else, by an allow-list. It reads members of objects and items of lists, never an attribute or method of a value.
 It has the filters, functions and operators of expressions, so each of them is bounded. What data can make long is
-bounded, too: the turns of all loops together, and the text. A value that is absent or null cannot be written.
+bounded, too: the turns of all loops together, what is read in them, and the text. A value that is absent or null cannot
+be written.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +23,11 @@ from engine.language.operators import ARITHMETIC, LISTS, TEXT_CAP, as_text, kind
 from engine.language.signature import Function
 
 MAX_TURNS: Final = 10_000  # of all loops of a template together
-TURNS: Final = "__turns__"  # the names in a rendering of what counts its turns, and of the time zone
+MAX_READ: Final = 2_000_000  # characters of texts, and items, that its filters, functions and comparisons read together
+TURNS: Final = "__turns__"  # the names in a rendering of what counts its turns and its reading, and of the time zone
+READ: Final = "__read__"
 ZONE: Final = "__zone__"
+_READING: Final = ("in", "notin", "eq", "ne")  # comparisons that may read all of a text or list
 _OF_HTML: Final = ("e", "escape", "safe")  # filters of Jinja2 that stay
 _ALLOWED: Final = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Name,
@@ -52,7 +56,7 @@ class TextTemplate(Struct, frozen=True):
         turns = _Turns()
         size, parts = 0, []
         try:
-            for part in self.template.generate({**values, TURNS: turns.of, ZONE: timezone}):
+            for part in self.template.generate({**values, TURNS: turns.of, READ: turns.read, ZONE: timezone}):
                 parts.append(part)
                 size += len(part)
                 if size > TEXT_CAP:
@@ -74,6 +78,8 @@ def compile_text_template(text: str, *, html: bool) -> TextTemplate:
         reads = frozenset(find_undeclared_variables(tree))
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Call(nodes.Name(TURNS, "load"), [loop.iter], [], None, None, lineno=loop.lineno)
+        for operand in [each for each in tree.find_all(nodes.Operand) if each.op in _READING]:
+            operand.expr = nodes.Call(nodes.Name(READ, "load"), [operand.expr], [], None, None, lineno=operand.lineno)
         tree.set_environment(environment)
         code = environment.compile(tree)
         return TextTemplate(Template.from_code(environment, code, environment.make_globals(None)), reads)
@@ -97,10 +103,11 @@ def _check(tree: nodes.Node) -> None:
 
 
 class _Turns:
-    """Counts the turns of all loops of one rendering."""
+    """Counts the turns of all loops of one rendering, and what is read in them."""
 
     def __init__(self) -> None:
         self.left = MAX_TURNS
+        self.unread = MAX_READ
 
     def of(self, items: Any) -> Iterator[Any]:
         """Yield the items of a list, or the keys of an object. Raises `Unusable`."""
@@ -113,6 +120,14 @@ class _Turns:
             if self.left < 0:
                 raise Unfit(f"the loops of a template have at most {MAX_TURNS:,} turns together")
             yield item
+
+    def read(self, value: Any) -> Any:
+        """Return a value, and count its characters or items. Raises `Unfit` beyond the limit."""
+        if isinstance(value, (str, *LISTS, dict)):
+            self.unread -= len(value)
+            if self.unread < 0:
+                raise Unfit(f"the filters of a template read at most {MAX_READ:,} characters and items together")
+        return value
 
 
 class _Missing(ChainableUndefined):
@@ -211,11 +226,13 @@ def _bounded(function: Function, environment: _Environment) -> Callable[..., Any
 
     @pass_context
     def call(context: Context, *arguments: Any) -> Any:
+        read = context[READ]
         for argument in arguments:
             if isinstance(argument, Undefined):
                 raise _absence(argument)
             if argument is None:
                 raise Unfit(f"`{function.name}` cannot use null")
+            read(argument)
         values, at = list(arguments), int(function.piped)
         _check_number(function, len(values) - at)
         if function.zoned and len(values) - at != function.max_arguments:

@@ -17,7 +17,8 @@ class TextRender(Node, frozen=True, tag="text.render"):
 
     The template is one of Jinja2, with `{{ … }}`, `{% if %}`, `{% for %}`, `{% set %}` and `{% with %}`. It reads
     nothing but `values`, and has the filters, functions and operators of expressions. An absent or null value cannot
-    be written without a `default`. Loops have at most 10,000 turns together, and the text at most 65,536 characters.
+    be written without a `default`. Loops have at most 10,000 turns together, filters read at most 2,000,000 characters
+    and items together, and the text has at most 65,536 characters.
     """
 
     template: Annotated[

@@ -130,6 +130,19 @@ def test_the_turns_of_all_loops_are_bounded(template: str) -> None:
     assert MAX_TURNS == 10_000
 
 
+@pytest.mark.parametrize("part", [
+    "{{ text | upper | length }}", "{% if loop.index in list %}{% endif %}", "{% if list == other %}{% endif %}",
+    "{{ json | from_json | length }}", "{{ (text ~ text) | lower | length }}", "{{ list[1:] | length }}",
+])  # fmt: skip
+def test_what_is_read_in_loops_is_bounded(part: str) -> None:
+    values = {"text": "x" * 60_000, "list": [[i] for i in range(9_999)], "other": [[i] for i in range(9_999)]}
+    begun = time.process_time()
+    with pytest.raises(Unfit, match="2,000,000 characters and items"):
+        rendered(f"{{% for i in range(9000) %}}{part}{{% endfor %}}", json="[" + "[]," * 16_000 + "[]]", **values)
+    assert time.process_time() - begun < 1
+    assert rendered(f"{{% for i in range(8) %}}{part}{{% endfor %}}", json="[]", **values) != "{"
+
+
 @given(JSON, JSON)
 def test_any_data_is_filled_in_or_does_not_fit(a: Any, b: Any) -> None:
     template = (
