@@ -44,6 +44,7 @@ from engine.sending.answers import impossible, no_answer, smtp_verdict
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
 ABOUT_THE_MESSAGE: Final = (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError)
+CLOSING: Final = 421  # the server takes no mail at all for now
 REASON_CHARACTERS: Final = 200
 
 
@@ -80,7 +81,8 @@ class SmtpCourier:
             result = no_answer(str(forbidden))
         except (SMTPException, OSError, ValueError) as error:
             result = _failed(error)
-        secrets = {"user": target.user or "", "password": target.password or ""}
+        user, password = target.user or "", target.password or ""
+        secrets = {"user": user, "password": password, "login": f"\0{user}\0{password}"}  # as AUTH PLAIN sends them
         reason = Redaction(secrets, target.url).text(result.reason)
         return structs.replace(result, reason=reason, took_ms=round((self._clock.ticks() - started) * 1000))
 
@@ -193,6 +195,8 @@ def _failed(error: Exception) -> DeliveryResult:
             return DeliveryResult("again", error.code, reason, health="refuses" if error.code >= 500 else "fails")
         if verdict != "again" and not isinstance(error, ABOUT_THE_MESSAGE):
             verdict, health = "again", "fails"
+        if health == "fails" and isinstance(error, SMTPRecipientRefused) and error.code != CLOSING:
+            health = "works"  # visitors choose recipients: they must not be able to stop the mails to others
         return DeliveryResult(verdict, error.code, reason, health=health)
     if isinstance(error, SMTPException):
         return no_answer(str(error.message)[:REASON_CHARACTERS])

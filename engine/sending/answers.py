@@ -8,7 +8,8 @@
 | HTTP 404 409 423 425 | again: it may be accepted later | works |
 | HTTP 401 403, SMTP 530 534 535 538 | again: an operator has to correct the credentials | refuses all |
 | HTTP 3xx that is not followed, 408, 429, 5xx, any other | again | fails |
-| SMTP 4yz; no answer, no connection | again | fails |
+| SMTP 4yz for a recipient, but for 421 | again: such as a full mailbox, or greylisting | works |
+| SMTP 4yz otherwise; no answer, no connection | again | fails |
 """
 
 from typing import Final

@@ -11,10 +11,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailServer:
-    """Keeps the mails that arrive. `answer` is its reply to the data of each; `hang` lets it never reply."""
+    """Keeps the mails that arrive. `answer` is its reply to the data of each; `hang` lets it never reply.
+
+    `refusal` is its reply to each recipient, unless it is empty.
+    """
 
     def __init__(self, **options: Any) -> None:
         self.answer = "250 ok"
+        self.refusal = ""
         self.hang = False
         self.mails: list[EmailMessage] = []
         self.recipients: list[list[str]] = []  # of each mail
@@ -22,6 +26,14 @@ class MailServer:
         self.url = ""
         self._options = options
         self._server: asyncio.Server | None = None
+
+    async def handle_RCPT(  # noqa: N802 - its name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take or refuse a recipient."""
+        if not self.refusal:
+            envelope.rcpt_tos.append(address)
+        return self.refusal or "250 ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
         """Keep a mail."""

@@ -1,8 +1,10 @@
 """Deliveries by e-mail to a real mail server."""
 
+import base64
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from effects.smtp_courier import SmtpCourier
 from engine.flow.message import MailMessage
@@ -80,6 +82,25 @@ async def test_the_answer_to_the_mail_decides(answer: str, verdict: str, health:
     assert result.reason.startswith(f"the server answered {answer[:3]}")
 
 
+@pytest.mark.parametrize(
+    ("answer", "verdict", "health"),
+    [
+        ("450 4.1.2 domain not found", "again", "works"),
+        ("452 mailbox full", "again", "works"),
+        ("421 closing", "again", "fails"),
+        ("550 no such mailbox", "dead", "works"),
+        ("530 log in", "again", "refuses"),
+    ],
+)
+async def test_a_recipient_that_is_refused_does_not_stop_mails_to_others(
+    answer: str, verdict: str, health: str
+) -> None:
+    async with MailServer() as server:
+        server.refusal = answer
+        result = await send(server)
+    assert (result.verdict, result.health) == (verdict, health)
+
+
 async def test_a_server_that_hangs_after_the_mail_is_asked_again() -> None:
     async with MailServer() as server:
         server.hang = True
@@ -105,6 +126,15 @@ async def test_credentials_that_the_server_cannot_take_stop_the_target() -> None
         result = await send(server, user="shop", password="t0p-secret")
     assert result.verdict == "again"
     assert "t0p-secret" not in result.reason
+
+
+async def test_credentials_that_the_server_repeats_are_hidden() -> None:
+    sent = base64.b64encode(b"\0shop\0t0p-secret").decode()
+    refused = AuthResult(success=False, handled=False, message=f"504 bad command AUTH PLAIN {sent}")
+    options = {"authenticator": lambda *_: refused, "auth_require_tls": False, "auth_exclude_mechanism": ["LOGIN"]}
+    async with MailServer(**options) as server:
+        result = await send(server, user="shop", password="t0p-secret")
+    assert result.reason.rstrip("=") == "the server answered 504: bad command AUTH PLAIN ***"
 
 
 @pytest.mark.parametrize(
