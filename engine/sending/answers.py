@@ -7,6 +7,7 @@
 | SMTP 5yz for a message or its recipient | dead | works |
 | HTTP 404 409 423 425 | again: it may be accepted later | works |
 | HTTP 401 403, SMTP 530 534 535 538 | again: an operator has to correct the credentials | refuses all |
+| HTTP 500 | again | unknown: the one message may be the cause, and visitors choose messages |
 | HTTP 3xx that is not followed, 408, 429, 5xx, any other | again | fails |
 | SMTP 4yz for a recipient, but for 421 | again: such as a full mailbox, or greylisting | works |
 | SMTP 4yz otherwise; no answer, no connection | again | fails |
@@ -17,6 +18,7 @@ from typing import Final
 from engine.ports.courier import DeliveryResult, TargetHealth, Verdict
 
 DEAD_STATUSES: Final = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501})
+INTERNAL_ERROR: Final = 500
 LATER_STATUSES: Final = frozenset({404, 409, 423, 425})  # about this message: others may be accepted
 CREDENTIAL_STATUSES: Final = frozenset({401, 403})
 SMTP_CREDENTIAL_CODES: Final = frozenset({530, 534, 535, 538})
@@ -30,6 +32,8 @@ def http_verdict(status: int) -> tuple[Verdict, TargetHealth]:
         return "dead", "works"
     if status in LATER_STATUSES:
         return "again", "works"
+    if status == INTERNAL_ERROR:
+        return "again", "unknown"
     return "again", "refuses" if status in CREDENTIAL_STATUSES else "fails"
 
 
