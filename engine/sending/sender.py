@@ -7,7 +7,7 @@ steps, in this order:
     reserve     its id, in this process: it is under way once
     read        its record: only now, for what a search found may have been sent meanwhile
     buried?     its person was forgotten: its record is erased
-    blocked?    one of its predecessors (`after`) waits still: it is put off until after that one
+    blocked?    one of its predecessors (`after`) waits still: it is put off until after that one, ten minutes at most
     hold?       whether the lease is still held and the breaker still closed
     send        through the courier, under its id as the key
     mark        the record, by compare-and-set at the version that was read
@@ -50,6 +50,7 @@ SEARCH_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 0.01  # for the process to answer the sender of an event first, then to send its deliveries
 PAGE: Final = 500  # deliveries of one search
 LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
+LONGEST_BLOCKED_MS: Final = 600_000  # after which one is looked at again: what it waits for may have been dropped
 
 _decode_left = msgspec.json.Decoder(LeftBreaker).decode
 _encode_left = msgspec.json.Encoder().encode
@@ -213,7 +214,9 @@ class QueueSender:
                 if kept:
                     self._offers.keep_behind(blocker.id, offer)
                     return
-                await self._change(put_off(delivery, max(blocker.due + 1, self._clock.now() + LOOK_AGAIN_MS)))
+                now = self._clock.now()
+                due = min(max(blocker.due + 1, now + LOOK_AGAIN_MS), now + LONGEST_BLOCKED_MS)
+                await self._change(put_off(delivery, due))
                 return
             if not self.lease.held or self.breaker.is_open(self._clock.ticks()):
                 return

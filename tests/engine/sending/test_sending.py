@@ -16,7 +16,8 @@ from engine.ports.store import Unavailable
 from engine.ports.tombstone import profile_tombstone, write_tombstones
 from engine.project.source import Target
 from engine.sending.breaker import FAILURES
-from engine.sending.changes import DAY_MS
+from engine.sending.changes import DAY_MS, Keeping
+from engine.sending.operations import Choice, DeliveryOperations
 from storage.memory import MemoryStore
 from tests.engine.sending.samples import NOW, sample
 from tests.engine.sending.scene import Scene, on_virtual_time
@@ -117,6 +118,19 @@ async def test_a_blocked_one_is_put_off_until_just_after_the_one_that_it_waits_f
     first, second = await scene.read("a1"), await scene.read("a2")
     assert second.due == first.due + 1
     assert (second.attempts, second.since) == (0, NOW)
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_a_blocked_one_is_sent_soon_after_the_one_that_it_waits_for_was_dropped():
+    scene = Scene()
+    first, second = chain("a1", "a2")
+    await scene.write(structs.replace(first, due=NOW + 30 * DAY_MS), second)
+    await scene.start()
+    await asyncio.sleep(3)
+    operations = DeliveryOperations(scene.store, scene.clock, Keeping())
+    assert (await operations.change("drop", Choice(("a1",)))).changed == ("a1",)
+    await scene.ended("a2", seconds=601)
     await scene.stop()
 
 
