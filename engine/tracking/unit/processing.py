@@ -59,7 +59,7 @@ from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.pending import Pending, PendingRun
 from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.quiet_flows import quiet_results
-from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted
+from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted, still_fired
 from engine.tracking.unit.triggers import Triggers
 from engine.tracking.unit.waiting import waits_since
 from engine.tracking.unit.waiting_runs import WaitingRuns
@@ -460,7 +460,7 @@ class UnitRun(WaitingRuns):
         self._unfit = not_fired(firing, profile, view["segments"] if view is not None else ())
         if profile is not None and not self._unfit:
             self.state = self.state.with_scope(self.state.scope)
-            fired = {**profile.fired, firing.task: firing.due}
+            fired = {**still_fired(profile.fired, self.project.flows, firing.due), firing.task: firing.due}
             self.state.profile = msgspec.structs.replace(profile, fired=fired)
 
     # ---- results ----------------------------------------------------------------------------------------------------

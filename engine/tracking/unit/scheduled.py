@@ -1,7 +1,7 @@
 """Units of scheduled flows: the event with which a flow runs, and the events that it emits without a profile."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -13,6 +13,8 @@ from engine.ports.ids import short_hash
 from engine.ports.outbox import SELF
 from engine.profile.document import Profile
 from engine.tracking.unit.event import UnitEvent
+
+FIRED_MS: Final = 30 * 86_400_000  # how long a profile knows the last firing of a flow that is gone
 
 
 class Firing(Struct, frozen=True):
@@ -59,6 +61,15 @@ def not_fired(firing: Firing, profile: Profile | None, segments: Iterable[str]) 
     if profile.fired.get(firing.task, -1) >= firing.due:
         return "the flow has run for this profile and this due time"
     return ""
+
+
+def still_fired(fired: Mapping[str, int], flows: Iterable[Flow], now: int) -> dict[str, int]:
+    """Return the firings that a profile has had, but for old ones of flows that no longer have a schedule.
+
+    A flow may be gone for a while, as in a rolling change; so what it has had stays known for `FIRED_MS`.
+    """
+    scheduled = {flow.name for flow in flows if flow.trigger.schedule is not None}
+    return {task: due for task, due in fired.items() if task in scheduled or due > now - FIRED_MS}
 
 
 def posted(emits: Iterable[tuple[str, Emit]], depth: int) -> list[tuple[str, Deliver]]:

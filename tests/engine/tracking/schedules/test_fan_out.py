@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from engine.ports.kinds import EVENTS
-from engine.ports.records import Unit
+from engine.ports.records import ProfileWrite, Unit
 from engine.ports.store import Store, Unavailable
 from engine.search.query import Query
 from engine.tracking.operations.forgetting import Forgetter
@@ -78,6 +78,20 @@ async def test_it_waits_until_every_search_finds_who_was_a_member(store: Store) 
     assert await greeted(process) == []
     await fire(process, SECOND)
     assert await greeted(process) == ["ann"]
+
+
+async def test_what_a_profile_has_had_of_flows_that_are_gone_is_not_kept_for_ever(store: Store) -> None:
+    process = await greeting(store)
+    ann = await join(process, "ann")
+    old, recent = START - 40 * 24 * 60 * MINUTE, START - MINUTE
+    known = await process.store.profile(ann)
+    assert known is not None
+    changed = structs.replace(known, version=known.version + 1, fired={"gone": old, "gone-lately": recent})
+    await process.store.commit(Unit(profiles=(ProfileWrite(changed, known.version),)))
+    await fire(process)
+    stored = await process.store.profile(ann)
+    assert stored is not None
+    assert stored.fired == {"gone-lately": recent, "greeting": START + 10 * MINUTE}
 
 
 async def test_each_due_time_comes_to_each_member_once(store: Store) -> None:
