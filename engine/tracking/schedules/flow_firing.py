@@ -1,7 +1,7 @@
 """A firing of a flow without a profile: one run, committed together with the document of its task."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
@@ -23,6 +23,8 @@ from engine.tracking.unit.effects import UnitEffects
 from engine.tracking.unit.request import UnitRequest
 from engine.tracking.unit.scheduled import Firing, fired_event, firing_seed
 
+CONFLICTS: Final = 3  # in a row at one version of the task, after which it is certain that another document conflicts
+FIRED_BEFORE: Final = "what it delivers is stored already: it was fired for this due time before"
 WITHOUT_PROFILE = Loaded(None, None, None)
 
 
@@ -61,8 +63,11 @@ class FlowFiring(Struct, frozen=True):
     async def _commit(
         self, request: UnitRequest, effects: UnitEffects, composed: Composed, record: FiringRecord
     ) -> FiringRecord:
-        """Commit the unit over the version of the claim, as long as that is held."""
-        finished = record.outcome == "finished"
+        """Commit the unit over the version of the claim, as long as that is held.
+
+        A conflict that is not about the task says that this due time has been fired before: the clock was set back.
+        """
+        finished, elsewhere = record.outcome == "finished", 0
         while True:
             task = self.claim.task
             state = effects.state.scope.get(TASK_STATE, task.state) if finished else task.state
@@ -74,8 +79,17 @@ class FlowFiring(Struct, frozen=True):
                 )
             except Conflict:
                 await self.claim.adopt()
+                elsewhere = elsewhere + 1 if self.claim.task.version == task.version else 0
+                if elsewhere == CONFLICTS:
+                    return await self._give_up(record)
             else:
                 return record
+
+    async def _give_up(self, record: FiringRecord) -> FiringRecord:
+        """End the firing without anything that it did."""
+        failed = structs.replace(record, outcome="failed", reason=FIRED_BEFORE, run="")
+        await self.claim.end(lambda task: ended(task, failed, task.state, self.next))
+        return failed
 
     def _record(self, effects: UnitEffects, composed: Composed, began: int) -> FiringRecord:
         result = effects.flows[0] if effects.flows else None

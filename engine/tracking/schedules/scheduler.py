@@ -311,11 +311,14 @@ class Scheduler:
     async def _stored(self, flow: Flow) -> bool:
         """Store the schedule of a flow, if another one is stored. Returns False if another process was faster."""
         now = self._pipeline.clock.now()
-        spec, next = spec_of(_schedule(flow), self.timezone), self._after(flow)(now)
+        spec = spec_of(_schedule(flow), self.timezone)
         task = await self._store.record(TASKS, flow.name)
         if task is not None and task.spec == spec and (task.paused or task.next is not None):
             return True
-        changed = self._new_task(flow) if task is None else rescheduled(task, spec, now, next)
+        if task is None:
+            changed = self._new_task(flow)
+        else:  # a clock that was set back does not bring back a due time
+            changed = rescheduled(task, spec, now, self._after(flow)(max(now, task.last or 0)))
         try:
             await write_task(self._store, changed, task.version if task is not None else 0)
         except Conflict:

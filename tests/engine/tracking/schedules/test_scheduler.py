@@ -295,6 +295,25 @@ async def test_a_changed_schedule_keeps_what_is_owed_and_the_state(opened: Opene
     assert (task.last, task.next, task.state) == (START + 20 * MINUTE, START + HOUR, {"count": 2})
 
 
+async def test_a_clock_that_was_set_back_fires_no_due_time_again_when_the_schedule_changes(opened: Opener) -> None:
+    await (await counting(opened())).turn(10 * MINUTE)
+    new = await counting(opened(), "b", START + 5 * MINUTE, COUNTING.replace("every: 10m", "every: 5m"))
+    assert ((await new.task()).next, await new.turn(5 * MINUTE)) == (START + 15 * MINUTE, 0)
+
+
+@pytest.mark.timeout(20)
+async def test_a_due_time_that_was_fired_before_the_clock_was_set_back_ends_when_it_comes_again(opened: Opener) -> None:
+    process = await counting(opened())
+    await process.turn(10 * MINUTE)
+    await process.scheduler.pause("counting")
+    process.clock.set(START + 5 * MINUTE)
+    await process.scheduler.resume("counting")
+    assert await process.turn(5 * MINUTE) == 1
+    task = await process.task()
+    assert (task.next, task.firing) == (START + 20 * MINUTE, None)
+    assert await process.emitted() == [{"count": 1, "due": START + 10 * MINUTE}]
+
+
 async def test_the_task_of_a_flow_that_is_gone_rests_until_it_is_back(opened: Opener) -> None:
     await (await counting(opened())).turn(10 * MINUTE)
     other = await started(project(FAILING), opened(), "b", START + 15 * MINUTE)
