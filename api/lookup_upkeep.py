@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from effects.schedule import Schedule
+from effects.recurring_work import RecurringWork
 from effects.shared_lookups import SharedLookups
 from engine.ports.store import Store
 from engine.tracking.operations.forgetting import ERASURE
@@ -33,6 +33,6 @@ class LookupUpkeep:
 
 def lookup_upkeep(lookups: SharedLookups, pipeline: Pipeline) -> AbstractAsyncContextManager[object]:
     """Tend the kept answers of this process as long as the context is open."""
-    schedule = Schedule(pipeline.report)
-    schedule.every("tending answers of look-ups", SECONDS, LookupUpkeep(lookups, pipeline.store).tend, first=SECONDS)
-    return schedule
+    recurring = RecurringWork(pipeline.report)
+    recurring.every("tending answers of look-ups", SECONDS, LookupUpkeep(lookups, pipeline.store).tend, first=SECONDS)
+    return recurring

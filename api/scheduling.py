@@ -8,7 +8,7 @@ import structlog
 
 from effects.due_times import SystemDueTimes
 from effects.ids import new_id
-from effects.schedule import Schedule
+from effects.recurring_work import RecurringWork
 from engine.ports.task import FiringRecord
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.scheduler import Scheduler
@@ -39,11 +39,11 @@ class BackgroundScheduling:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Fire as long as the context is open; at its end, leave what is under way to other processes."""
-        schedule = Schedule(self._pipeline.report)
+        recurring = RecurringWork(self._pipeline.report)
         if self._looks:
-            schedule.every("firing scheduled flows", SECONDS, self.turn, first=0)
+            recurring.every("firing scheduled flows", SECONDS, self.turn, first=0)
         try:
-            async with schedule:
+            async with recurring:
                 yield
         finally:
             await self.scheduler.close()

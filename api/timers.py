@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from effects.ids import new_id
-from effects.schedule import Schedule
+from effects.recurring_work import RecurringWork
 from engine.ports.lease import RENEW_SECONDS, Lease
 from engine.ports.store import Unavailable
 from engine.profile.document import WaitStub
@@ -76,19 +76,19 @@ class BackgroundTimers:
         """Wake profiles as long as the context is open; at its end, leave the lease to another process."""
         self._pipeline.listeners.append(self._timers.remember)
         try:
-            async with self._schedule():
+            async with self._recurring():
                 yield
         finally:
             self._pipeline.listeners.remove(self._timers.remember)
             with suppress(Unavailable):
                 await self._lease.release()
 
-    def _schedule(self) -> AbstractAsyncContextManager[object]:
-        schedule = Schedule(self._pipeline.report)
-        schedule.every("waking profiles that are due", SECONDS, self.turn, first=SECONDS)
+    def _recurring(self) -> AbstractAsyncContextManager[object]:
+        recurring = RecurringWork(self._pipeline.report)
+        recurring.every("waking profiles that are due", SECONDS, self.turn, first=SECONDS)
         if self._searches:
-            schedule.every("keeping the lease of timers", RENEW_SECONDS, self.tend, first=0)
-        return schedule
+            recurring.every("keeping the lease of timers", RENEW_SECONDS, self.tend, first=0)
+        return recurring
 
 
 def log_postponed(stub: WaitStub) -> None:

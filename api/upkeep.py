@@ -7,7 +7,7 @@ import structlog
 from api import segment_refresh
 from api.forgetting import Forgettings
 from api.segment_refresh import SegmentRefresh
-from effects.schedule import Schedule
+from effects.recurring_work import RecurringWork
 from engine.ports.kinds import RETAINED
 from engine.ports.store import Contention, Sweepable
 from engine.profile.grouping import Regrouped
@@ -75,13 +75,13 @@ def log_apart(apart: Regrouped) -> None:
 
 def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """Do the upkeep of a pipeline's store as long as the context is open."""
-    work, again, schedule = Upkeep(pipeline), SegmentRefresh(pipeline), Schedule(pipeline.report)
-    schedule.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
-    schedule.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
-    schedule.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)
-    schedule.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
+    work, again, recurring = Upkeep(pipeline), SegmentRefresh(pipeline), RecurringWork(pipeline.report)
+    recurring.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
+    recurring.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
+    recurring.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)
+    recurring.every("retention", RETAIN_SECONDS, work.retain, first=RETAIN_FIRST, jitter=RETAIN_JITTER)
     # At once: a new store stores the version of its segments before its first event.
-    schedule.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=0)
+    recurring.every("looking at all profiles", segment_refresh.SECONDS, again.renew, first=0)
     if isinstance(pipeline.store, Sweepable):
-        schedule.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
-    return schedule
+        recurring.every("sweeping", SWEEP_SECONDS, work.sweep, first=SWEEP_FIRST)
+    return recurring

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct, field
 
 
-class Firing(Struct, frozen=True, omit_defaults=True):
+class TaskClaim(Struct, frozen=True, omit_defaults=True):
     """A claim on a task: a process fires it for its time `due` (ms). `by` is drawn at each start of a process."""
 
     by: str
@@ -38,7 +38,7 @@ class Task(Struct, frozen=True, omit_defaults=True):
     version: int = 1
     next: int | None = None
     last: int | None = None  # ms: the newest due time that was fired
-    firing: Firing | None = None
+    firing: TaskClaim | None = None
     paused: bool = False
     state: dict[str, Any] = field(default_factory=dict)
     place: str | None = None

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from engine.ports.task import Firing, FiringRecord, Task
+from engine.ports.task import FiringRecord, Task, TaskClaim
 
 MAX_LOG: Final = 20  # firings in a task's log
 
@@ -42,7 +42,7 @@ def claimed(task: Task, by: str, due: int) -> Task:
     """Return a task that a process fires for `due`; one that is fired before its time is due from now on."""
     beat = task.firing.beat + 1 if task.firing is not None else 0
     next = None if task.next is None else min(task.next, due)
-    return structs.replace(task, version=task.version + 1, next=next, firing=Firing(by, due, beat))
+    return structs.replace(task, version=task.version + 1, next=next, firing=TaskClaim(by, due, beat))
 
 
 def renewed(task: Task) -> Task:

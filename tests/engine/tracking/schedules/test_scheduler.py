@@ -8,7 +8,7 @@ from msgspec import structs
 from engine.flow.ask import HttpReply
 from engine.ports.records import Unit
 from engine.ports.store import Store, Unavailable
-from engine.ports.task import Firing
+from engine.ports.task import TaskClaim
 from engine.ports.world import OutsideCall
 from engine.project.source import Target
 from engine.tracking.schedules.claim import write_task
@@ -253,7 +253,7 @@ async def test_a_process_that_stops_leaves_its_firing_to_others_at_once(opened: 
     await a.scheduler.turn()
     await performer.asked.wait()
     await a.scheduler.close()
-    assert (await a.task("looking")).firing == Firing("", START + 10 * MINUTE, 1)
+    assert (await a.task("looking")).firing == TaskClaim("", START + 10 * MINUTE, 1)
     other = HeldPerformer()
     other.go.set()
     b = Process(project(LOOKING, targets=ERP), opened(), "b", START + 11 * MINUTE, other)

@@ -15,10 +15,10 @@ from engine.ports.store import Unavailable
 
 Work = Callable[[], Awaitable[None]]
 
-log = structlog.get_logger("headrace.schedule")
+log = structlog.get_logger("headrace.recurring-work")
 
 
-class Schedule(AbstractAsyncContextManager["Schedule"]):
+class RecurringWork(AbstractAsyncContextManager["RecurringWork"]):
     """Named work that recurs while the context is open. Leaving the context cancels running work and waits for its end.
 
     Work that is still running when it is due again does not start a second time; several missed runs are made up by
@@ -46,7 +46,7 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
         self._scheduler.add_job(run, trigger, id=name, name=name, next_run_time=first_run)
 
     async def __aenter__(self) -> Self:
-        """Start the schedule."""
+        """Start the work."""
         self._scheduler.start()
         return self
 
@@ -56,7 +56,7 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
         """Start no more work, cancel the running work, and wait for its end."""
         self._closing = True
         self._scheduler.pause()
-        await asyncio.sleep(0)  # tasks created in this turn of the loop start now and find the schedule closing
+        await asyncio.sleep(0)  # tasks created in this turn of the loop start now and find it closing
         for task in self._running:
             task.cancel()
         while self._running:
@@ -75,7 +75,7 @@ class Schedule(AbstractAsyncContextManager["Schedule"]):
             if self._report is not None:
                 self._report(unavailable)
                 return
-            log.warning("scheduled work failed and runs again later", work=name, reason=unavailable.reason)
+            log.warning("recurring work failed and runs again later", work=name, reason=unavailable.reason)
         except asyncio.CancelledError:
             if not self._closing:
                 raise
