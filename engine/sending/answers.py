@@ -6,8 +6,9 @@
 | HTTP 400 405 406 410 411 413 414 415 422 431 501 | dead: this message would be refused each time | works |
 | SMTP 5yz for a message or its recipient | dead | works |
 | HTTP 404 409 423 425 | again: it may be accepted later | works |
-| HTTP 401 403, SMTP 530 534 535 538 | again: an operator has to correct the credentials | refuses all |
+| HTTP 401, SMTP 530 534 535 538 | again: an operator has to correct the credentials | refuses all |
 | HTTP 500 | again | unknown: the one message may be the cause, and visitors choose messages |
+| HTTP 403, which a firewall also answers to one message that it dislikes | again | fails |
 | HTTP 3xx that is not followed, 408, 429, 5xx, any other | again | fails |
 | SMTP 4yz for a recipient, but for 421 | again: such as a full mailbox, or greylisting | works |
 | SMTP 4yz otherwise; no answer, no connection | again | fails |
@@ -20,7 +21,7 @@ from engine.ports.courier import DeliveryResult, TargetHealth, Verdict
 DEAD_STATUSES: Final = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501})
 INTERNAL_ERROR: Final = 500
 LATER_STATUSES: Final = frozenset({404, 409, 423, 425})  # about this message: others may be accepted
-CREDENTIAL_STATUSES: Final = frozenset({401, 403})
+UNAUTHORIZED: Final = 401
 SMTP_CREDENTIAL_CODES: Final = frozenset({530, 534, 535, 538})
 
 
@@ -34,7 +35,7 @@ def http_verdict(status: int) -> tuple[Verdict, TargetHealth]:
         return "again", "works"
     if status == INTERNAL_ERROR:
         return "again", "unknown"
-    return "again", "refuses" if status in CREDENTIAL_STATUSES else "fails"
+    return "again", "refuses" if status == UNAUTHORIZED else "fails"
 
 
 def smtp_verdict(code: int) -> tuple[Verdict, TargetHealth]:

@@ -9,9 +9,9 @@ from engine.sending.answers import http_verdict, smtp_verdict
         ((200, 201, 202, 204, 299), ("sent", "works")),
         ((400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501), ("dead", "works")),
         ((404, 409, 423, 425), ("again", "works")),
-        ((401, 403), ("again", "refuses")),
+        ((401,), ("again", "refuses")),
         ((500,), ("again", "unknown")),
-        ((100, 301, 302, 307, 402, 407, 408, 429, 451, 502, 503, 504, 599), ("again", "fails")),
+        ((100, 301, 302, 307, 402, 403, 407, 408, 429, 451, 502, 503, 504, 599), ("again", "fails")),
     ],
 )
 def test_an_http_status_decides(statuses, expected):
