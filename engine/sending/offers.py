@@ -42,6 +42,14 @@ class Offers:
         heappush(self._heap, Offer(due, id))
         return True
 
+    def ripe(self, now: int) -> bool:
+        """Return whether an offer is due at `now` (ms)."""
+        return bool(self._heap) and self._heap[0].due <= now
+
+    def pause_ms(self, now: int) -> int:
+        """Return how long until the next offer is due; 0 if one is, or there is none."""
+        return max(self._heap[0].due - now, 0) if self._heap else 0
+
     def take(self) -> Offer:
         """Return the offer that is due longest. It stays reserved until `release`. Raises `IndexError` without any."""
         return heappop(self._heap)

@@ -49,6 +49,7 @@ from engine.sending.rate import RateLimit
 SEARCH_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 0.01  # for the process to answer the sender of an event first, then to send its deliveries
 PAGE: Final = 500  # deliveries of one search
+SOON_MS: Final = 1_000  # a delivery that was just committed is offered if it is due by then
 LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
 LONGEST_BLOCKED_MS: Final = 600_000  # after which one is looked at again: what it waits for may have been dropped
 
@@ -103,8 +104,8 @@ class QueueSender:
         self._more = False  # whether the last search may have left some
 
     def offer(self, delivery: StoredDelivery) -> None:
-        """Add a delivery that was just committed, if this process sends it and it is due."""
-        if self.lease.held and delivery.due <= self._clock.now():
+        """Add a delivery that was just committed, if this process sends it and it is due, or will be soon."""
+        if self.lease.held and delivery.due <= self._clock.now() + SOON_MS:
             self._offers.offer(delivery.id, delivery.due, delivery.version)
             if not self._called:
                 self._called = True
@@ -185,7 +186,7 @@ class QueueSender:
 
     def _begin(self) -> float:
         """Begin to send as many as limits allow. Returns the seconds until more may begin."""
-        while self._offers:
+        while self._offers.ripe(self._clock.now()):
             now = self._clock.ticks()
             if not self.lease.held or not self.breaker.may_begin(now):
                 break
@@ -196,7 +197,9 @@ class QueueSender:
             task = asyncio.create_task(self._deliver(self._offers.take(), now))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return 0.05 if self._more and not self._offers else SEARCH_SECONDS
+        if self._more and not self._offers:
+            return 0.05
+        return min(self._offers.pause_ms(self._clock.now()) / 1000 or SEARCH_SECONDS, SEARCH_SECONDS)
 
     # ---- one delivery -----------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from engine.tracking.unit.effects import RequestedDelivery, UnitEffects, run_id
 P = TypeVar("P", Profile, None)
 
 TAIL_MS = 9 * 86_400_000  # how long a profile knows its last ordered deliveries; longer than they may be waiting
+SAME_MOMENT_MS = 10_000
 
 
 def delivery_id(seed: str, event: str, flow: str, node: str, number: int) -> str:
@@ -34,12 +35,22 @@ def delivery_writes(
         target = each.effect.target
         if each.effect.ordered and profile is not None:
             before = tails.get(target)
-            delivery = structs.replace(delivery, after=before.ids if before is not None else ())
+            if before is not None:
+                delivery = structs.replace(delivery, after=before.ids, due=_due_behind(before, delivery.due))
             tails[target] = Tail((delivery.id,), delivery.due)
         made.append(delivery)
     if profile is not None and tails != profile.tails:
         profile = structs.replace(profile, tails=tails)
     return tuple([RecordWrite(DELIVERIES, each, 0) for each in made]), profile
+
+
+def _due_behind(before: Tail, due: int) -> int:
+    """Return when a delivery is due behind others that are due at about the same time: a little later.
+
+    Senders take what is due in the order of time. If those of one moment came in another order than that in which they
+    are sent, most would be looked at, and put off, again and again.
+    """
+    return before.at + 1 if due <= before.at <= due + SAME_MOMENT_MS else due
 
 
 def _recent(profile: Profile | None, now: int) -> dict[str, Tail]:

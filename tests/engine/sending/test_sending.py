@@ -70,6 +70,32 @@ async def test_own_commits_are_sent_without_a_search():
     await scene.stop()
 
 
+@in_virtual_time
+async def test_own_commits_that_are_due_soon_are_sent_then():
+    scene = Scene()
+    await scene.start()
+    await asyncio.sleep(1.1)
+    soon = round(scene.clock.ticks() * 1000) + 300
+    await scene.write(sample("d1", due=NOW + soon), offered=True)
+    await scene.until(lambda: _attempted(scene, 1), step=0.001)
+    assert 0 <= scene.clock.ticks() * 1000 - soon < 10
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_a_long_chain_of_one_moment_is_sent_without_putting_off():
+    long = [
+        structs.replace(each, due=NOW + i) for i, each in enumerate(chain(*(f"{i * 7 % 1501:04}" for i in range(1501))))
+    ]
+    scene = Scene()
+    await scene.write(*long)
+    await scene.start()
+    await scene.ended(long[-1].id)
+    assert scene.courier.ids == [each.id for each in long]
+    assert {(await scene.read(each.id)).version for each in long} == {2}
+    await scene.stop()
+
+
 async def _attempted(scene: Scene, count: int) -> bool:
     return len(scene.courier.attempts) >= count
 

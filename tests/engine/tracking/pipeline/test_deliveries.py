@@ -86,6 +86,22 @@ async def test_ordered_deliveries_of_a_profile_name_the_one_before(store: Store)
     assert all(each.ordered for each in (a, b, c, other))
 
 
+async def test_ordered_deliveries_of_one_moment_are_due_one_after_the_other(store: Store) -> None:
+    lines = """
+    flow: lines
+    trigger: {event: paid}
+    nodes:
+      each: {each: {in: [1, 2, 3], do: {tell: {deliver.http: {target: crm, path: "/{{ item }}", order: profile}}}}}
+    """
+    collector = Collector(shop(lines), store)
+    now = collector.clock.now()
+    await track(collector, "a")
+    await track(collector, "b")
+    made = sorted(await deliveries(store), key=lambda each: each.due)
+    assert [each.due for each in made] == [now, now + 1, now + 2, now + 3, now + 4, now + 5]
+    assert [each.after for each in made] == [(), *[(each.id,) for each in made[:-1]]]
+
+
 async def test_a_rerun_after_a_conflict_writes_the_same_ids(store: Store) -> None:
     refusing = RefusingStore(store)
     await track(Collector(shop(PAID, AGAIN), refusing), "a")  # type: ignore[arg-type]  # it is one but for a method
