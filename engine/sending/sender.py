@@ -10,10 +10,10 @@ steps, in this order:
     blocked?    one of its predecessors (`after`) waits still: it is put off until after that one, ten minutes at most
     hold?       whether the lease is still held and the breaker still closed
     send        through the courier, under its id as the key
-    mark        the record, by compare-and-set at the version that was read
+    write       the record, by compare-and-set at the version that was read
 
-Sent first and marked after: a process that dies between the two leaves it to be sent again, under the same key. A
-holder that was paused between `hold?` and `send` may send what another process has sent; its mark then fails, and
+Sent first and written after: a process that dies between the two leaves it to be sent again, under the same key. A
+holder that was paused between `hold?` and `send` may send what another process has sent; its write then fails, and
 nothing is overwritten.
 
 A predecessor without a record was not written yet, or was erased: the sender loads the profile, which makes the store
@@ -42,7 +42,7 @@ from engine.ports.world import Clock
 from engine.project.target_limits import Rate
 from engine.sending.breaker import Breaker, LeftBreaker
 from engine.sending.changes import Keeping, after_attempt, put_off
-from engine.sending.marks import Marks
+from engine.sending.delivery_writes import DeliveryWrites
 from engine.sending.offers import Offer, Offers
 from engine.sending.rate import RateLimit
 
@@ -80,7 +80,7 @@ class Surroundings(Struct, frozen=True):
     store: Store
     courier: Courier
     clock: Clock
-    marks: Marks
+    writes: DeliveryWrites
     reports: Reports
 
 
@@ -93,7 +93,7 @@ class QueueSender:
         self.lease = lease
         self.breaker = Breaker(rules.concurrency)
         self._around = around
-        self._store, self._clock, self._marks = around.store, around.clock, around.marks
+        self._store, self._clock, self._writes = around.store, around.clock, around.writes
         self._rate = RateLimit(rules.rate)
         self._offers = Offers()
         self._wake = asyncio.Event()
@@ -180,7 +180,7 @@ class QueueSender:
         for each in found:
             if each.state == "waiting":
                 self._offers.offer(each.id, each.due, each.version)
-        old = [self._marks.delete(each) for each in found if each.state != "waiting"]
+        old = [self._writes.delete(each) for each in found if each.state != "waiting"]
         if old:
             await asyncio.gather(*old)
 
@@ -243,7 +243,7 @@ class QueueSender:
         """Erase a delivery whose person was forgotten: it was committed while the forgetting was under way."""
         for id in {delivery.profile, *delivery.other_profiles} - {None}:
             if id is not None and await is_forgotten(self._store, await self._store.secret(), id):
-                await self._marks.delete(delivery)
+                await self._writes.delete(delivery)
                 return True
         return False
 
@@ -276,7 +276,7 @@ class QueueSender:
     async def _change(self, delivery: StoredDelivery) -> None:
         """Write a delivery over the version that was read; if another change came first, that one stands."""
         self._offers.remember(delivery.id, delivery.version)
-        await self._marks.write(delivery)
+        await self._writes.write(delivery)
 
 
 def _left(text: str) -> LeftBreaker:

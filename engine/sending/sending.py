@@ -16,15 +16,15 @@ from engine.ports.world import Clock
 from engine.project.project import Project
 from engine.project.target_limits import Rate, give_up_ms, rate_of
 from engine.sending.changes import Keeping
+from engine.sending.delivery_writes import DeliveryWrites
 from engine.sending.leases import Leases
-from engine.sending.marks import Marks
 from engine.sending.sender import QueueRules, QueueSender, Reports, Surroundings
 from engine.sending.strays import STRAYS_SECONDS, Strays
 
 LEASE: Final = "deliver/"
 # The lock of the store keeps other processes away, so a lease there needs few renewals.
 SOLE: Final = Timing(renew=60.0, valid=3_600.0)
-STOP_SECONDS: Final = 5.0  # for requests under way to end and to be marked, when the process stops
+STOP_SECONDS: Final = 5.0  # for requests under way to end and to be written, when the process stops
 OWN_SIDE_BY_SIDE: Final = 16  # events for Headrace itself
 
 Work = Callable[[], Awaitable[None]]
@@ -60,18 +60,18 @@ class Sending:
     def __init__(self, project: Project, process: Process) -> None:
         store, ticks, timing = process.store, process.clock.ticks, SOLE if process.sole else USUAL
         self._clock = process.clock
-        self._marks = Marks(store, process.reports.store)
+        self._writes = DeliveryWrites(store, process.reports.store)
         rules = dict(rules_of(project))
         self._leases = {
             queue: Lease(store, LEASE + queue, process.holder, ticks, sole=process.sole, timing=timing)
             for queue in rules
         }
         self._holding = Leases(self._leases, ticks, process.reports.store, sole=process.sole, renew=timing.renew)
-        around = Surroundings(store, process.courier, process.clock, self._marks, process.reports)
+        around = Surroundings(store, process.courier, process.clock, self._writes, process.reports)
         self._senders: Mapping[str, QueueSender] = {
             queue: QueueSender(queue, rules[queue], self._leases[queue], around) for queue in rules
         }
-        self._strays = Strays(store, process.clock, self._marks, rules)
+        self._strays = Strays(store, process.clock, self._writes, rules)
         self._reports = process.reports
 
     @property
@@ -103,7 +103,7 @@ class Sending:
     async def close(self, seconds: float = STOP_SECONDS) -> None:
         """End what is under way, within so many seconds, and leave the queues to other processes."""
         await asyncio.gather(*(sender.drained(seconds) for sender in self._senders.values()))
-        await self._marks.close()
+        await self._writes.close()
         await self._holding.release()
 
     async def _find_strays(self) -> None:

@@ -15,7 +15,7 @@ from engine.ports.world import Clock
 from engine.search.field import Field
 from engine.search.query import Is, Not, Query
 from engine.sending.changes import Keeping, ended_as, moved
-from engine.sending.marks import Marks
+from engine.sending.delivery_writes import DeliveryWrites
 from engine.sending.sender import QueueRules
 
 STRAYS_SECONDS: Final = 60.0
@@ -25,12 +25,12 @@ PAGE: Final = 200
 class Strays:
     """Looks after the strays of a store, for one project."""
 
-    def __init__(self, store: Store, clock: Clock, marks: Marks, rules: Mapping[str, QueueRules]) -> None:
+    def __init__(self, store: Store, clock: Clock, writes: DeliveryWrites, rules: Mapping[str, QueueRules]) -> None:
         searchable = DELIVERIES.searchable
         assert searchable is not None  # noqa: S101
         self._store = store
         self._clock = clock
-        self._marks = marks
+        self._writes = writes
         self._queues = frozenset(rules)
         self._query = Query(searchable, Not(Is(Field("queue"), tuple(rules))))
         self._keeping = next((each.keeping for each in rules.values()), Keeping())
@@ -54,12 +54,12 @@ class Strays:
         if delivery is None or delivery.queue in self._queues:
             return False
         if delivery.state != "waiting":
-            return delivery.due <= now and await self._marks.delete(delivery)
+            return delivery.due <= now and await self._writes.delete(delivery)
         home = queue_of(delivery.target)
         if home in self._queues:
-            return await self._marks.write(moved(delivery, home))
+            return await self._writes.write(moved(delivery, home))
         since = delivery.due if delivery.since is None else delivery.since
         if now - since < self._keeping.give_up:
             return False
         reason = f"the project has had no target {delivery.target} for too long"
-        return await self._marks.write(ended_as(delivery, "dead", now, self._keeping, reason))
+        return await self._writes.write(ended_as(delivery, "dead", now, self._keeping, reason))

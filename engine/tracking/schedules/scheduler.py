@@ -51,7 +51,7 @@ from engine.tracking.schedules.task_changes import gone, new_task, paused, resch
 AT_ONCE: Final = 16  # firings of one process
 EVERY_TASK: Final = 253_402_300_799_000  # ms: the end of the year 9999, by which every task is due
 MAX_TASKS: Final = 10_000
-REST_SECONDS: Final = 60  # after a bug
+PUT_OFF_SECONDS: Final = 60  # after a bug
 PLAIN: Final = Options()
 
 FiringCoroutine = Coroutine[None, None, FiringRecord | None]
@@ -94,7 +94,7 @@ class Scheduler:
         self._stored_for: Project | None = None  # the project whose tasks are stored
         self._running: dict[str, FiringTask] = {}
         self._observed: dict[str, tuple[int, float]] = {}  # by task: the version of a foreign claim, since which tick
-        self._resting: dict[str, float] = {}  # by task: until which tick it is left alone, after a bug
+        self._put_off: dict[str, float] = {}  # by task: until which tick it is put off, after a bug
         self._closing = False
 
     # ---- tasks ------------------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class Scheduler:
             flow = flows.get(task.id)
             if flow is None or task.id in self._running or len(self._running) >= AT_ONCE or self._closing:
                 continue
-            if self._pipeline.clock.ticks() < self._resting.get(task.id, float("-inf")):
+            if self._pipeline.clock.ticks() < self._put_off.get(task.id, float("-inf")):
                 continue
             if self._decision(flow, task) is not None:
                 self._begin(task.id, self._fire(flow))
@@ -285,7 +285,7 @@ class Scheduler:
         if isinstance(failure, Unavailable):
             self._pipeline.report(failure)
         elif failure is not None:
-            self._resting[name] = self._pipeline.clock.ticks() + REST_SECONDS
+            self._put_off[name] = self._pipeline.clock.ticks() + PUT_OFF_SECONDS
             self._report_bug(name, failure)
 
     # ---- parts ------------------------------------------------------------------------------------------------------

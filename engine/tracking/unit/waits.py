@@ -30,11 +30,11 @@ class StoredWait(Struct, frozen=True):
 
 
 class BegunWait(Struct, frozen=True):
-    """A wait that the unit has begun, in the turn of the event with the key `turn`."""
+    """A wait that the unit has begun; `event` is the key of the event in whose flows it did."""
 
     stub: WaitStub
     stored: StoredWait
-    turn: str
+    event: str
 
 
 class _Ended(Struct, frozen=True):
@@ -68,7 +68,7 @@ class UnitWaits:
         return [stub for stub in self.open(profile) if stub.flow == flow and not self.is_ripe(stub)]
 
     def listening(self, profile: Profile, event: UnitEvent) -> list[WaitStub]:
-        """Return the pending waits whose patterns an event fits, but for those that were begun in its turn."""
+        """Return the pending waits whose patterns an event fits, but for those that the event's own runs have begun."""
         return [
             stub
             for stub in self.open(profile)
@@ -114,7 +114,7 @@ class UnitWaits:
 
     def _begun_by(self, stub: WaitStub, event: UnitEvent) -> bool:
         begun = self.begun.get(stub.id)
-        return begun is not None and begun.turn == event.key
+        return begun is not None and begun.event == event.key
 
 
 def arrival_id(stub: str) -> str:

@@ -16,10 +16,10 @@ BACKOFF: Final = BackoffFormula(first=0.5, longest=10.0, certain=1.0)
 _Waiting = tuple[RecordWrite | RecordDelete, "asyncio.Future[bool]"]
 
 
-class Marks:
+class DeliveryWrites:
     """The changes of deliveries that one process has to write.
 
-    While the store is away, changes wait and are tried again: what was sent is marked as soon as that is possible, so
+    While the store is away, changes wait and are tried again: that one was sent is written as soon as possible, so
     that it is not sent again. `report` gets each failure of the store.
     """
 
