@@ -7,6 +7,7 @@ from msgspec import Meta
 from engine.flow.effect import Deliver
 from engine.flow.message import Message
 from engine.flow.node import (
+    LONGEST_WAIT_MS,
     Checked,
     Duration,
     Fixed,
@@ -49,7 +50,13 @@ class Delivery(Node, frozen=True, kw_only=True):
         ),
     ] = "none"
     after: Annotated[
-        Duration, Meta(description="How long it waits before it is sent: ms, s, m, h or d", examples=["10m"], ge=0)
+        Duration,
+        Meta(
+            description="How long it waits before it is sent: ms, s, m, h or d",
+            examples=["10m"],
+            ge=0,
+            le=LONGEST_WAIT_MS,
+        ),
     ] = 0
 
     done = Port("The message will be sent once the event is committed", main=True)

@@ -1,10 +1,12 @@
 import msgspec
 import pytest
 
+from engine.flow.compile import compile_flow
 from engine.flow.effect import Deliver
 from engine.flow.message import HttpMessage
 from nodes.deliver.http import DeliverHttp
 from tests.nodes.build import node_context, stored_profile
+from tests.nodes.example import NAMES, REGISTRY, document
 
 
 def deliver(**fields):
@@ -28,6 +30,12 @@ def deliver(**fields):
 def test_it_delivers_a_request(node, effect):
     outcome = node.run(node_context())
     assert (outcome.port, outcome.effects) == ("done", (effect,))
+
+
+def test_a_delivery_waits_400_days_at_most():
+    text = "a: {deliver.http: {target: crm, after: 401d}}"
+    _, problems = compile_flow(document(text), NAMES, REGISTRY)
+    assert [problem.message for problem in problems] == ["`after` of `deliver.http` is at most 400d"]
 
 
 def test_the_order_by_profile_needs_a_profile():
