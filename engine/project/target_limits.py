@@ -6,7 +6,7 @@ from engine.language.duration import read_duration
 from engine.language.rate import MAX_COUNT, Rate, read_rate
 from engine.project.source import Target
 
-__all__ = ["MAX_COUNT", "Rate", "give_up_ms", "rate_of", "read_rate", "timeout_ms"]
+__all__ = ["MAX_COUNT", "Rate", "give_up_ms", "rate_of", "read_rate", "share_of", "timeout_ms"]
 
 MAX_TIMEOUT_MS: Final = 600_000
 MAX_GIVE_UP_MS: Final = 7 * 86_400_000  # profiles know their last ordered deliveries for longer
@@ -18,6 +18,16 @@ DEFAULT_GIVE_UP_MS: Final = 3 * 86_400_000
 def rate_of(target: Target) -> Rate | None:
     """Return how many requests to a target may begin in a span of time; None without a limit."""
     return read_rate(target.rate)
+
+
+def share_of(rate: Rate, shards: int) -> Rate:
+    """Return the rate of each of so many shards: together they keep to the whole rate.
+
+    If the rate counts fewer requests than there are shards, each shard has one in a longer span.
+    """
+    if rate.count >= shards:
+        return Rate(rate.count // shards, rate.seconds)
+    return Rate(1, rate.seconds * shards / rate.count)
 
 
 def timeout_ms(target: Target) -> int:

@@ -14,7 +14,7 @@ from engine.ports.records import Changes, RecordWrite
 from engine.ports.store import Store
 from engine.ports.world import Clock
 from engine.project.project import Project
-from engine.project.target_limits import Rate, give_up_ms, rate_of
+from engine.project.target_limits import give_up_ms, rate_of, share_of
 from engine.sending.changes import Keeping
 from engine.sending.delivery_writes import DeliveryWrites
 from engine.sending.leases import Leases
@@ -119,9 +119,8 @@ def rules_of(project: Project) -> Iterator[tuple[str, QueueRules]]:
     window = project.settings.window_ms
     yield queue_of(SELF), QueueRules(SELF, OWN_SIDE_BY_SIDE, None, Keeping(window=window))
     for name, target in project.targets.items():
-        rate = rate_of(target)
-        if rate is not None:  # each shard has its part of it
-            rate = Rate(rate.count, rate.seconds * target.shards)
+        whole = rate_of(target)
+        rate = share_of(whole, target.shards) if whole is not None else None
         rules = QueueRules(name, target.concurrency, rate, Keeping(give_up_ms(target), window))
         for shard in range(target.shards):
             yield queue_of(name, shard), rules

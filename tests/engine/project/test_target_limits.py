@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from engine.project.source import Target
-from engine.project.target_limits import Rate, give_up_ms, rate_of, read_rate, timeout_ms
+from engine.project.target_limits import Rate, give_up_ms, rate_of, read_rate, share_of, timeout_ms
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,15 @@ def test_the_limits_of_a_target_are_numbers() -> None:
 def test_a_target_without_limits_has_the_default_durations_and_no_rate() -> None:
     target = Target(url="https://crm.example")
     assert (rate_of(target), timeout_ms(target), give_up_ms(target)) == (None, 10_000, 259_200_000)
+
+
+@pytest.mark.parametrize(
+    ("rate", "shards", "each"),
+    [
+        pytest.param(Rate(50, 1), 1, Rate(50, 1), id="one shard has all of it"),
+        pytest.param(Rate(50, 1), 4, Rate(12, 1), id="together they never have more"),
+        pytest.param(Rate(2, 60), 4, Rate(1, 120), id="fewer requests than shards"),
+    ],
+)
+def test_shards_share_a_rate(rate: Rate, shards: int, each: Rate) -> None:
+    assert share_of(rate, shards) == each

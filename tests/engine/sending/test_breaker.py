@@ -108,6 +108,19 @@ def test_requests_that_began_before_it_opened_do_not_move_it():
     assert breaker.under_way == 0
 
 
+def test_successes_of_requests_that_began_before_it_opened_do_not_let_more_than_the_probe_begin():
+    breaker = Breaker(20)
+    for _ in range(8):
+        breaker.begin()
+    for _ in range(FAILURES):
+        breaker.failed(1)
+    for _ in range(3):
+        breaker.succeeded(2)
+    assert breaker.may_begin(1 + FIRST_SECONDS)
+    breaker.begin()
+    assert not breaker.may_begin(1 + FIRST_SECONDS)
+
+
 def test_another_process_goes_on_where_this_one_stopped():
     breaker = Breaker(8)
     fail(breaker, 0, FAILURES)

@@ -559,3 +559,99 @@ async def test_every_shard_is_sent(shards):
     await scene.start()
     await scene.ended(*(f"d{n}" for n in range(12)))
     await scene.stop()
+
+
+# ---- what changed between the search and the sending -----------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_one_that_was_put_off_after_it_was_found_waits_for_its_time():
+    scene = Scene()
+    await scene.start()
+    await asyncio.sleep(2)
+    await scene.write(sample("d1", due=NOW + 600_000))
+    scene.sending.committed((RecordWrite(DELIVERIES, sample("d1"), 0),))  # as a search that lags returns it
+    await asyncio.sleep(5)
+    assert scene.courier.attempts == []
+    await scene.ended("d1")
+    assert scene.clock.ticks() >= 600
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_one_that_moved_to_another_queue_after_it_was_found_is_left_to_that_one():
+    scene = Scene()
+    await scene.start()
+    await asyncio.sleep(2)
+    await scene.write(sample("d1", queue="crm/7"))
+    scene.sending.committed((RecordWrite(DELIVERIES, sample("d1"), 0),))
+    await asyncio.sleep(5)
+    assert scene.courier.attempts == []
+    await scene.stop()
+
+
+class SlowStore(MemoryStore):
+    """A store in which the records of deliveries are read slowly, and notes cannot be written any more."""
+
+    seconds = 0.0
+
+    async def record(self, kind, id):
+        if kind is DELIVERIES:
+            await asyncio.sleep(self.seconds)
+        return await super().record(kind, id)
+
+    async def replace_note(self, name, doc, expected):
+        if self.seconds:
+            raise Unavailable("away")
+        return await super().replace_note(name, doc, expected)
+
+
+@in_virtual_time
+async def test_nothing_is_sent_once_the_lease_has_expired_while_the_record_was_read():
+    store = SlowStore()
+    scene = Scene(store=store)
+    await scene.start()
+    await asyncio.sleep(2)
+    store.seconds = 20
+    await scene.write(sample("d1"), offered=True)
+    await asyncio.sleep(60)
+    assert scene.courier.attempts == []
+    store.seconds = 0
+    await scene.ended("d1")
+    assert scene.courier.ids == ["d1"]
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_what_is_not_sent_after_all_does_not_count_towards_the_rate():
+    scene = Scene({"crm": Target(url="https://crm.example", rate="1/m")})
+    await scene.start()
+    await asyncio.sleep(2)
+    scene.sending.committed((RecordWrite(DELIVERIES, sample("d0"), 0),))  # it has no record any more
+    await asyncio.sleep(1)
+    await scene.write(sample("d1"), offered=True)
+    began = scene.clock.ticks()
+    assert await scene.ended("d1") - began < 3
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_the_shards_of_a_target_share_its_rate():
+    scene = Scene({"crm": Target(url="https://crm.example", rate="2/m", shards=2)})
+    await scene.write(*(sample(f"d{n}", queue=queue_of("crm", n % 2)) for n in range(8)))
+    await scene.start()
+    await asyncio.sleep(50)
+    assert len(scene.courier.attempts) == 2
+    await scene.stop()
+
+
+@in_virtual_time
+async def test_ended_ones_of_a_target_that_is_gone_are_deleted_when_they_are_due():
+    scene = Scene({"erp": Target(url="https://erp.example")})
+    await scene.write(sample("d1", state="sent", ended=NOW, due=NOW + 600_000))
+    await scene.start()
+    await asyncio.sleep(500)
+    assert await scene.state("d1") == "sent"
+    await asyncio.sleep(200)
+    assert await scene.state("d1") == "gone"
+    await scene.stop()
