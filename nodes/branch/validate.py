@@ -20,6 +20,8 @@ _HELP: Final = {
     "pattern": "a pattern is a regular expression without look-around and back-references",
     "format": "formats are `email`, `date-time`, `date`, `uri`, `uuid`, `ipv4`, …",
 }
+MAX_DETAILED: Final = 2_000  # parts of an invalid value whose errors are described: each takes time, by all its parts
+MAX_LOCATED: Final = 10_000  # parts of one whose errors are found at all
 _LONGEST: Final = 200  # characters of a message
 _PATTERN_BYTES: Final = 1 << 20  # of memory that a compiled pattern may use
 
@@ -29,7 +31,8 @@ class Validate(Node, frozen=True, tag="validate"):
 
     The schema is written in YAML. It is one of draft 2020-12, or of the older draft that its `$schema` names. Formats
     such as `email` are checked. `$ref` leads only to parts of the schema itself, and patterns are regular expressions
-    that run in linear time, without look-around.
+    that run in linear time, without look-around. Of a value with more than 2,000 parts, errors have no further message,
+    and one with more than 10,000 parts has one error for all.
     """
 
     value: Annotated[Any, Meta(description="The value", examples=["{{ event.properties }}"])]
@@ -85,19 +88,53 @@ complete:
     def run(self, context: NodeContext) -> Outcome:
         """Leave by `valid` or `invalid`; by `failed` for a value that cannot be checked."""
         try:
-            errors = list(islice(_validator(_encoded(self.schema)).iter_errors(self.value), MAX_ERRORS + 1))
+            validator = _validator(_encoded(self.schema))
+            if validator.is_valid(self.value):
+                return self.valid({"errors": [], "count": 0})
+            shown = _errors(validator, self.value)
         except UnicodeError:
             return self.failed(reason="the value has half characters")
         except ValueError as error:
             return self.failed(reason=f"the value cannot be checked: {_cut(str(error))}")
-        if not errors:
-            return self.valid({"errors": [], "count": 0})
-        shown = [
-            {"path": show_path(tuple(error.instance_path)), "keyword": error.kind.name, "message": _cut(error.message)}
-            for error in errors[:MAX_ERRORS]
-        ]
         first = f"{shown[0]['path']}: {shown[0]['message']}".removeprefix(": ")
-        return self.invalid({"errors": shown, "count": len(errors)}, reason=first)
+        return self.invalid({"errors": shown[:MAX_ERRORS], "count": len(shown)}, reason=first)
+
+
+def _errors(validator: jsonschema_rs.Validator, value: Any) -> list[dict[str, str]]:
+    """Return the first errors of an invalid value, one more than are shown. Those of a large one are not described."""
+    if not _has_more_parts(value, MAX_DETAILED):
+        found = islice(validator.iter_errors(value), MAX_ERRORS + 1)
+        return [
+            {"path": show_path(tuple(each.instance_path)), "keyword": each.kind.name, "message": _cut(each.message)}
+            for each in found
+        ]
+    if _has_more_parts(value, MAX_LOCATED):
+        message = f"the value is not valid; it has more than {MAX_LOCATED:,} parts, so its errors are not listed"
+        return [{"path": "", "keyword": "", "message": message}]
+    return [_located(each) for each in validator.evaluate(value).errors()[: MAX_ERRORS + 1]]
+
+
+def _located(error: Mapping[str, Any]) -> dict[str, str]:
+    keyword = error["schemaLocation"].rpartition("/")[2]
+    names = [_unescaped(part) for part in error["instanceLocation"].split("/")[1:]]
+    path = show_path(tuple([int(name) if name.isdecimal() else name for name in names]))
+    return {"path": path, "keyword": keyword, "message": f"the value does not meet `{keyword}`"}
+
+
+def _unescaped(part: str) -> str:
+    """Return a part of a JSON pointer as the name that it stands for."""
+    return part.replace("~1", "/").replace("~0", "~")
+
+
+def _has_more_parts(value: Any, most: int) -> bool:
+    """Return whether plain data has more than `most` lists, objects and other values together."""
+    count, todo = 1, [value]
+    while todo and count <= most:
+        each = todo.pop()
+        if isinstance(each, dict | list | tuple):
+            count += len(each)
+            todo += each.values() if isinstance(each, dict) else each
+    return count > most
 
 
 def _encoded(schema: dict[str, Any] | bool) -> bytes:

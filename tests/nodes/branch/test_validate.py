@@ -92,3 +92,19 @@ def test_a_value_that_nests_too_deep_leaves_by_failed():
     for _ in range(1000):
         value = [value]
     assert checked(value).port == "failed"
+
+
+@pytest.mark.parametrize("items", [[1] * 50_000, [[1] * 5_000] * 20, [{"a": 1}] * 30_000])
+def test_a_large_value_that_is_not_valid_takes_no_long_time(items):
+    inner = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["b"]}]}
+    begun = time.process_time()
+    outcome = checked(items, {"anyOf": [{"items": inner}, {"items": {"type": "string"}}]})
+    assert time.process_time() - begun < 1
+    assert (outcome.port, outcome.out["count"]) == ("invalid", 1)
+    assert "has more than 10,000 parts" in outcome.out["errors"][0]["message"]
+
+
+def test_errors_of_a_value_with_many_parts_have_their_paths():
+    outcome = checked({"order_id": 1, "items": [{"sku": 1}, {"a/b": 1}] * 1_500})
+    first = {"path": "items[1]", "keyword": "required", "message": "the value does not meet `required`"}
+    assert (outcome.out["errors"][0], outcome.out["count"]) == (first, MAX_ERRORS + 1)
