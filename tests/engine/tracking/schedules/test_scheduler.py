@@ -215,6 +215,23 @@ async def test_a_claim_that_does_not_change_for_fifteen_seconds_is_taken_over(op
     assert await process.emitted() == [{"count": 1, "due": START + 10 * MINUTE}]
 
 
+async def test_a_firing_that_is_taken_over_stands_for_the_due_times_that_were_missed_before_it(opened: Opener) -> None:
+    performer, other = HeldPerformer(), HeldPerformer()
+    a = Process(project(LOOKING, targets=ERP), opened(), "a", START, performer)
+    await a.start()
+    a.clock.advance(30 * MINUTE)
+    await a.scheduler.turn()
+    await performer.asked.wait()
+    other.go.set()
+    b = Process(project(LOOKING, targets=ERP), opened(), "b", START + 30 * MINUTE, other)
+    await b.turn()
+    await b.turn(15 * SECOND)
+    (record,) = (await b.task("looking")).log
+    assert (record.due, record.missed) == (START + 30 * MINUTE, 2)
+    performer.go.set()
+    await a.scheduler.settled()
+
+
 async def test_a_claim_that_is_renewed_is_not_taken_over(opened: Opener) -> None:
     store, process = opened(), await counting(opened(), "b")
     process.clock.advance(10 * MINUTE)
@@ -243,6 +260,42 @@ async def test_a_process_that_was_paused_while_it_fired_writes_nothing(opened: O
     await a.scheduler.settled()
     assert await b.task("looking") == after
     assert a.bugs == []
+
+
+async def test_a_process_whose_claim_another_one_holds_now_writes_nothing(opened: Opener) -> None:
+    performer, other = HeldPerformer(), HeldPerformer()
+    a = Process(project(LOOKING, targets=ERP), opened(), "a", START, performer)
+    await a.start()
+    a.clock.advance(10 * MINUTE)
+    await a.scheduler.turn()
+    await performer.asked.wait()
+    b = Process(project(LOOKING, targets=ERP), opened(), "b", START + 10 * MINUTE, other)
+    await b.turn()
+    b.clock.advance(15 * SECOND)
+    await b.scheduler.turn()
+    await other.asked.wait()
+    performer.go.set()
+    await a.scheduler.settled()
+    assert (await b.task("looking")).state == {}
+    other.go.set()
+    await b.scheduler.settled()
+    assert (await b.task("looking")).state == {"seen": 5}
+
+
+async def test_a_schedule_that_changes_while_a_flow_is_fired_ends_the_firing(opened: Opener) -> None:
+    performer = HeldPerformer()
+    a = Process(project(LOOKING, targets=ERP), opened(), "a", START, performer)
+    await a.start()
+    a.clock.advance(10 * MINUTE)
+    await a.scheduler.turn()
+    await performer.asked.wait()
+    hourly = project(LOOKING.replace("every: 10m", "every: 1h"), targets=ERP)
+    b = Process(hourly, opened(), "b", START + 10 * MINUTE)
+    await b.start()
+    stored = await b.task("looking")
+    performer.go.set()
+    await a.scheduler.settled()
+    assert await b.task("looking") == stored
 
 
 async def test_a_process_that_stops_leaves_its_firing_to_others_at_once(opened: Opener) -> None:
@@ -282,6 +335,7 @@ async def test_a_process_with_another_schedule_than_the_stored_one_does_not_fire
     old = await counting(opened())
     new = await counting(opened(), "b", text=COUNTING.replace("every: 10m", "every: 1h"))
     assert (await old.turn(10 * MINUTE), await new.turn(10 * MINUTE)) == (0, 0)
+    assert await old.turn(50 * MINUTE) == 0, "also when it is due by the stored schedule"
     assert await new.turn(50 * MINUTE) == 1
     assert (await new.task()).last == START + HOUR
 
@@ -375,3 +429,17 @@ async def test_a_bug_in_one_task_does_not_hold_up_others(store: Store, monkeypat
     await process.turn(10 * MINUTE)
     assert (await process.task("failing")).last == START + 10 * MINUTE
     assert [record.outcome for record in (await process.task()).log] == ["failed"]
+
+
+class BrokenPerformer:
+    """A performer with a bug."""
+
+    async def perform(self, call: OutsideCall) -> HttpReply:
+        raise ZeroDivisionError("a bug")
+
+
+async def test_a_bug_puts_its_task_off_for_a_minute(store: Store) -> None:
+    process = Process(project(LOOKING, targets=ERP), store, "a", START, BrokenPerformer())
+    await process.start()
+    begun = [await process.turn(ms) for ms in (10 * MINUTE, SECOND, SECOND, MINUTE)]
+    assert (begun, len(process.bugs)) == ([1, 0, 0, 1], 2)

@@ -334,6 +334,44 @@ async def test_a_lost_record_ends_the_run_as_failed():
     assert (await stored(collector, answer)).waits == ()
 
 
+class LateStore(MemoryStore):
+    """A store in which a commit has left the record of a waiting run to write, until its profile is loaded."""
+
+    missed = False
+
+    async def record(self, kind: Any, id: str) -> Any:
+        if kind is WAITS and not self.missed:
+            self.missed = True
+            self.loaded = False
+        return await super().record(kind, id) if kind is not WAITS or self.loaded else None
+
+    async def profile(self, id: str) -> Any:
+        self.loaded = True
+        return await super().profile(id)
+
+
+async def test_a_record_that_was_not_written_yet_is_found_once_its_profile_is_loaded():
+    collector = shop(store=LateStore())
+    answer = await send(collector, "cart-updated", cart=7)
+    assert await later(collector, answer, 2 * HOUR) == 1
+    assert "failed" not in await outcomes(collector)
+    assert (await traits(collector, answer))["reminders"] == 1
+
+
+async def test_runs_go_on_in_the_order_of_their_times():
+    slow, fast = (
+        f"{{flow: {name}, trigger: {{event: {name}}}, while_waiting: parallel, nodes: "
+        f"{{nap: {{wait: {wait}, next: set}}, set: {{profile.set: {{traits.last: {name}}}}}}}}}"
+        for name, wait in (("slow", "2h"), ("fast", "1h"))
+    )
+    collector = shop(slow, fast)
+    await send(collector, "slow")
+    collector.clock.advance(1)
+    answer = await send(collector, "fast")
+    assert await later(collector, answer, 3 * HOUR) == 2
+    assert (await traits(collector, answer))["last"] == "slow"
+
+
 async def test_a_lost_record_does_not_hinder_a_restart():
     collector = shop()
     answer = await send(collector, "cart-updated", cart=7)
