@@ -1,5 +1,6 @@
 """Limits of node outputs, written values and emitted events. Values are plain data, as after encoding and decoding."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from engine.profile.value import opaque
 MAX_OUT = 65_536  # bytes of a node's output, or of a value that it writes, as JSON
 MAX_PROFILE = 1_048_576  # bytes of a profile's view, as JSON
 MAX_EMITTED = 1_000  # child events of one run, and of one unit
+MAX_EMITTED_BYTES = 8_388_608  # of the properties of all child events of a unit, as JSON
+UNMEASURED = 8  # the first child events of a unit, which are not measured
 TOO_MANY_EMITTED = f"the run emits more than {MAX_EMITTED:,} events"
 VALUE_EFFECTS = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 
@@ -25,6 +28,16 @@ def limited_output(out: Any) -> tuple[Any, str]:
     if len(encoded) > MAX_OUT:
         return None, f"its output is larger than {MAX_OUT} bytes"
     return _decode(encoded), ""
+
+
+def emitted_bytes(properties: Iterable[dict[str, Any]], most: int) -> int:
+    """The bytes of the properties of child events; not more than one event beyond `most`."""
+    size = 0
+    for each in properties:
+        size += len(_encode(each))
+        if size > most:
+            break
+    return size
 
 
 def outgrowth(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:

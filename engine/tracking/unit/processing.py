@@ -27,7 +27,7 @@ from engine.flow.effect import (
     Respond,
 )
 from engine.flow.machine import Machine
-from engine.flow.output_limits import MAX_EMITTED, outgrowth
+from engine.flow.output_limits import MAX_EMITTED, MAX_EMITTED_BYTES, UNMEASURED, emitted_bytes, outgrowth
 from engine.flow.plan import Flow, tests_profile
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs
@@ -114,7 +114,7 @@ class UnitRun(WaitingRuns):
         self.effects = UnitEffects(context, self.membership, self.state)
         if context.given_up:
             self.effects.flows += context.given_up
-        self._emitted = 0
+        self._emitted = self._emitted_bytes = 0
         self._runs = 0
         self._begun = False
 
@@ -372,7 +372,7 @@ class UnitRun(WaitingRuns):
             return f"segments entered and left in a circle: at most {MAX_SEGMENT_EVENTS} in a unit, {MAX_DEPTH} deep"
         emits = [(node, effect) for node, effect in effects if isinstance(effect, Emit)]
         if emits:
-            if reason := self._excess(event, len(emits)):
+            if reason := self._excess(event, [emit for _, emit in emits]):
                 return reason
             self._emitted += len(emits)
             children.extend(self._emit(machine.flow, event, emits))
@@ -396,12 +396,19 @@ class UnitRun(WaitingRuns):
             self.effects.deliveries.append(RequestedDelivery(delivery, event, flow.name, flow.version, at, i))
         return []
 
-    def _excess(self, event: UnitEvent, emits: int) -> str:
-        """Return the limit that a run would exceed by emitting so many events, in words; empty if it exceeds none."""
+    def _excess(self, event: UnitEvent, emits: list[Emit]) -> str:
+        """Return the limit that a run would exceed by emitting these events, in words; empty if it exceeds none."""
         if event.depth >= MAX_DEPTH:
             return f"events emit events more than {MAX_DEPTH} deep: for each item of a list, write one `each`"
-        if self._emitted + emits > MAX_EMITTED:
+        count = self._emitted + len(emits)
+        if count > MAX_EMITTED:
             return f"the runs of the unit emit more than {MAX_EMITTED:,} events"
+        if count > UNMEASURED:
+            left = MAX_EMITTED_BYTES - self._emitted_bytes
+            size = emitted_bytes([emit.properties for emit in emits], left)
+            if size > left:
+                return f"the events that the runs of the unit emit have more than {MAX_EMITTED_BYTES:,} bytes"
+            self._emitted_bytes += size
         return ""
 
     def _keep(self, machine: Machine, event: UnitEvent, node: str, effect: Effect) -> None:

@@ -94,6 +94,16 @@ async def test_the_runs_of_a_unit_emit_so_many_events_together(store: Store) -> 
     assert len(await stored(store, answer, "order-line")) == 600
 
 
+async def test_the_events_of_a_unit_have_so_many_bytes_together(store: Store) -> None:
+    whole = LINES.replace('{sku: "{{ item.sku }}", index: "{{ index }}"}', '"{{ event.properties }}"')
+    collector = Collector(project(whole, whole.replace("flow: lines", "flow: again")), store)
+    answer = await collector.track(payload(order(100) | {"properties": order(100)["properties"] | {"x": "y" * 50_000}}))
+    outcomes = {flow: runs(answer, flow)[0].get("reason", "finished") for flow in ("again", "lines")}
+    too_much = "the events that the runs of the unit emit have more than 8,388,608 bytes"
+    assert outcomes == {"again": "finished", "lines": too_much}
+    assert len(await stored(store, answer, "order-line")) == 100
+
+
 async def test_a_chain_of_events_names_its_limit_and_the_remedy(store: Store) -> None:
     chain = """
     flow: chain
