@@ -15,6 +15,8 @@ def dropped_deliveries(
     flow: Flow, data: Any, sources: Iterable[Source], targets: Mapping[str, Target]
 ) -> Iterator[Problem]:
     """A warning for each node of a flow that delivers to a target without a test part for a source in `mode: test`."""
+    if flow.trigger.schedule is not None:
+        return  # it has no source
     trying = [each.source for each in sources if each.mode == "test" and flow.trigger.matches_source(each.source)]
     if not trying:
         return

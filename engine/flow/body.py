@@ -31,6 +31,7 @@ class BodyReader:
         self.names = structs.replace(names, roots=names.roots | LOOP_ROOTS)
         self.registry = registry
         self.problems = problems
+        self.waits = False  # a node in a loop waits, which is an error of its own
 
     def read(self, draft: NodeDraft, raw: Mapping[str, Any], around: Surroundings) -> BodyDraft | None:
         """The body of the loop `draft`, a node that is written as `raw` in `around`; None when it has errors.
@@ -77,6 +78,7 @@ class BodyReader:
     def _check_types(self, drafts: Mapping[str, NodeDraft]) -> None:
         for each in drafts.values():
             if each.node.waits:
+                self.waits = True
                 message = f"`{type_name(each.node)}` cannot be in a loop: a run would wait for each item"
                 help = "let the loop emit an event for each item, to a flow that waits"
                 self.problems.add("H103", message, (*each.at, type_name(each.node)), on="key", help=help)

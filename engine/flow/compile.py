@@ -101,7 +101,7 @@ class _FlowReader:
         if not drafts:
             return None
         self.problems += useless_parts(drafts, self.types)
-        while_waiting = self.while_waiting(document, drafts)
+        while_waiting = self.while_waiting(document, drafts, uncertain=bodies.waits or bool(unread))
         starts = read_starts(document.get("start"), drafts, unread, self.problems)
         trigger_reads = [*placed_reads(trigger.when, ("trigger", "when")), *consents.reads]
         wiring = wire(drafts, starts, policy, trigger_reads, scheduled=scheduled)
@@ -153,12 +153,17 @@ class _FlowReader:
             self.problems.add("H129", f"a flow with this schedule runs for {who}", ("profile",), help=help)
         return policy
 
-    def while_waiting(self, document: Mapping[str, Any], drafts: Mapping[str, NodeDraft]) -> WhileWaiting | None:
-        """The word for how a new event changes a run that waits; None in a flow without a node that waits."""
+    def while_waiting(
+        self, document: Mapping[str, Any], drafts: Mapping[str, NodeDraft], *, uncertain: bool
+    ) -> WhileWaiting | None:
+        """The word for how a new event changes a run that waits; None in a flow without a node that waits.
+
+        `uncertain`: a node with an error may be meant to wait.
+        """
         waiting = next((draft.id for draft in drafts.values() if draft.node.waits), None)
         raw = document.get("while_waiting")
         if waiting is None:
-            if "while_waiting" in document:
+            if "while_waiting" in document and not uncertain:
                 message = "no node of this flow waits, so `while_waiting` has no effect"
                 self.problems.add("H120", message, ("while_waiting",), on="key", help="delete this line")
         elif "while_waiting" not in document:

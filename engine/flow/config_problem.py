@@ -11,7 +11,7 @@ from engine.flow.field_types import bare_type, map_type
 from engine.flow.node import Node, type_name
 from engine.flow.registry import sole_field
 from engine.flow.workarounds import FIELD_WORKAROUNDS
-from engine.language.duration import show_duration
+from engine.language.duration import likely_duration, show_duration
 from engine.language.path import show_path
 from engine.problem import KeyPath, Problem, closest, did_you_mean
 from engine.validation_message import description, format_value, validation_message
@@ -22,6 +22,11 @@ _PATH_PART = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
 def bad_duration(raw: Any, at: KeyPath) -> Problem:
     """The problem of a text that is not a duration."""
     help = "write a whole number and a unit: 500ms, 2s, 10m, 24h, 7d"
+    meant = likely_duration(raw)
+    if meant:
+        help = f"write `{meant}`; the units are ms, s, m, h and d"
+    if isinstance(raw, str) and "{{" in raw:
+        help += "; data never decides a duration"
     if isinstance(raw, int) and not isinstance(raw, bool) and raw > 0:
         help = f"write the unit, too: {raw}ms, {raw}s, {raw}m, {raw}h or {raw}d"
     written = raw if isinstance(raw, str) else format_value(raw)

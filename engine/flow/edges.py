@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.flow.node import End, type_name
@@ -24,38 +25,43 @@ _PORT_NAMES = {
 _ENDS = frozenset({"end", "exit", "finish", "done", "stop", "null", "none", "return"})
 
 
-def read_edges(
-    draft: NodeDraft, raw: Any, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
-) -> None:
-    """Add the edges of a node's `next:`, which is `raw`, to its draft. Adds its errors to `problems`.
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The nodes of a map that edges may lead to, and the remedies for edges to nodes outside of it.
 
     Edges to the nodes `unread`, which have errors, are correct, but they are left out.
     """
+
+    drafts: Mapping[str, NodeDraft]
+    unread: frozenset[str]
+    outside: Mapping[str, str]  # the remedy by the id of a node in another map of the flow
+
+
+def read_edges(draft: NodeDraft, raw: Any, ends: Ends, problems: ProblemList) -> None:
+    """Add the edges of a node's `next:`, which is `raw`, to its draft. Adds its errors to `problems`."""
     at: KeyPath = (*draft.at, "next")
     if raw is None:
         return
     if isinstance(raw, Mapping):
         for port, targets in raw.items():
             _check_port(draft, port, (*at, port), problems)
-            _add_targets(draft, str(port), as_list(targets, (*at, port)), drafts, unread, problems)
+            _add_targets(draft, str(port), as_list(targets, (*at, port)), ends, problems)
         return
     main = [port.name for port in draft.ports.values() if port.main]
     if not main:
         _add_no_main_port(draft, at, problems)
     for port in main:
-        _add_targets(draft, port, as_list(raw, at), drafts, unread, problems)
+        _add_targets(draft, port, as_list(raw, at), ends, problems)
 
 
-def check_targets(
-    id: str, node: Any, place: KeyPath, drafts: Mapping[str, NodeDraft], unread: frozenset[str], problems: ProblemList
-) -> None:
+def check_targets(id: str, node: Any, place: KeyPath, ends: Ends, problems: ProblemList) -> None:
     """Add the problems of the targets in the `next:` of a node at `place` that could not be read."""
     raw = node.get("next") if isinstance(node, Mapping) else None
     at: KeyPath = (*place, "next")
     ports = [(value, (*at, port)) for port, value in raw.items()] if isinstance(raw, Mapping) else [(raw, at)]
     for value, where in ports if raw is not None else ():
         for target, target_at in as_list(value, where):
-            _check_target(id, target, target_at, drafts, unread, problems)
+            _check_target(id, target, target_at, ends, problems)
 
 
 def read_starts(
@@ -124,33 +130,23 @@ def _add_no_main_port(draft: NodeDraft, at: KeyPath, problems: ProblemList) -> N
 
 
 def _add_targets(
-    draft: NodeDraft,
-    port: str,
-    raw: list[tuple[Any, KeyPath]],
-    drafts: Mapping[str, NodeDraft],
-    unread: frozenset[str],
-    problems: ProblemList,
+    draft: NodeDraft, port: str, raw: list[tuple[Any, KeyPath]], ends: Ends, problems: ProblemList
 ) -> None:
     for target, where in raw:
-        known = _check_target(draft.id, target, where, drafts, unread, problems)
+        known = _check_target(draft.id, target, where, ends, problems)
         if known and (port, target) not in [(own, id) for own, id, _ in draft.next]:
             draft.next.append((port, target, where))
 
 
-def _check_target(
-    id: str,
-    target: Any,
-    where: KeyPath,
-    drafts: Mapping[str, NodeDraft],
-    unread: frozenset[str],
-    problems: ProblemList,
-) -> bool:
+def _check_target(id: str, target: Any, where: KeyPath, ends: Ends, problems: ProblemList) -> bool:
     """Whether an edge can be drawn from node `id` to `target`. Adds the problem of a target that is no node."""
     if not isinstance(target, str):
         help = "write the id alone: `next: other_node`; or `next: {PORT: other_node}`"
         problems.add("H103", "an edge leads to a node id, or to a list of them", where, help=help)
-    elif target not in drafts and target not in unread:
-        known = [other for other in (*drafts, *unread) if other != id]
+    elif target in ends.outside:
+        problems.add("H117", f"no edge can lead from `{id}` to `{target}`", where, help=ends.outside[target])
+    elif target not in ends.drafts and target not in ends.unread:
+        known = [other for other in (*ends.drafts, *ends.unread) if other != id]
         help = did_you_mean(target, known)
         several = [word.strip() for word in _SEPARATOR.split(target)]
         if len(several) > 1 and all(word in known for word in several):
@@ -160,7 +156,7 @@ def _check_target(
         elif "{{" in target:
             help = "an edge is fixed: choose between nodes with `if` or `switch`"
         elif target.lower() in _ENDS:
-            ends = "delete this line" if where[-1] == "next" else f"leave `{target}` out"
-            help = f"a flow ends where no `next` follows: {ends}"
+            remedy = "delete this line" if where[-1] == "next" else f"leave `{target}` out"
+            help = f"a flow ends where no `next` follows: {remedy}"
         problems.add("H117", f"there is no node `{target}`", where, help=help)
-    return isinstance(target, str) and target in drafts
+    return isinstance(target, str) and target in ends.drafts

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from engine.flow.edges import check_targets, edge_targets, is_edge_problem, read_edges
+from engine.flow.edges import Ends, check_targets, edge_targets, is_edge_problem, read_edges
 from engine.flow.loop_node import is_loop
 from engine.flow.names import ProjectNames
 from engine.flow.node_draft import BodyDraft, NodeDraft, NodeDraftReader
@@ -76,11 +76,22 @@ class NodeMapReader:
             if is_loop(draft.node):
                 draft.body = self.bodies.read(draft, raw[id], place)
         unread = frozenset(raw) - drafts.keys()
+        ends = Ends(drafts, unread, self._outside(raw))
         for id, draft in drafts.items():
-            read_edges(draft, raw[id].get("next"), drafts, unread, self.problems)
+            read_edges(draft, raw[id].get("next"), ends, self.problems)
         for id in sorted(unread):
-            check_targets(id, raw[id], (*at, id), drafts, unread, self.problems)
+            check_targets(id, raw[id], (*at, id), ends, self.problems)
         return drafts, unread
+
+    def _outside(self, raw: Mapping[str, Any]) -> dict[str, str]:
+        """By the ids of nodes in other maps of the flow: the remedy for an edge that leads there."""
+        others = self.place.taken - raw.keys()
+        inside = "it is in a loop: lead to the loop, which starts its turns itself"
+        if not self.place.loops:
+            return dict.fromkeys(others, inside)
+        loop = self.place.at[-3]
+        leave = "it is outside of the loop: write `next: {id}` in `{loop}`, which leads there after all turns"
+        return {id: leave.format(id=id, loop=loop) if id in self.place.around else inside for id in others}
 
     def _take_ids(self, raw: Mapping[str, Any]) -> None:
         """Check that each id is the only one of its name in the flow."""

@@ -155,7 +155,7 @@ def _segment(raw: Mapping[str, Any], names: ProjectNames, problems: ProblemList)
         known = isinstance(value, str) and value in names.segments
         help = f"write `for: segment {value if known else 'NAME'}`"
         problems.add("H114", f"`{format_value(value)}` does not say for whom the flow runs", at, help=help)
-        return ""
+        return format_value(value)  # it has an error already: the nodes are checked as those of a segment's flow
     problem = names.problem("segment", match[1])
     problems += [problem.below(at)] if problem else []
     return match[1]

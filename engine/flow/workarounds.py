@@ -126,6 +126,7 @@ NODE_KEY_WORKAROUNDS: Final = {
     **dict.fromkeys(("name", "title", "label", "alias", "comment"), "write `description: …`"),
     **dict.fromkeys(("foreach", "loop", "for_each", "for", "with_items", "repeat", "while", "until"), _LOOP),
     **dict.fromkeys(("wait", "delay", "sleep", "pause"), _WAIT),
+    "while_waiting": "it is about the flow: write it above `nodes`, not in a node",
     **dict.fromkeys(("end", "stop", "final", "return"), _END_LINE),
     **dict.fromkeys(("on_true", "on_false", "if_true", "if_false", "true", "false"), _BRANCHES),
     **dict.fromkeys(
@@ -152,6 +153,14 @@ FIELD_WORKAROUNDS: Final = {
     **dict.fromkeys(("verb", "http_method"), ("method", "write `method: POST`")),
     **dict.fromkeys(("text", "msg", "value"), ("message", "write `message: …`")),
     **dict.fromkeys(("name", "event", "event_type"), ("type", "write `type: …`")),
+    **dict.fromkeys(("from", "from_address"), ("sender", "write `sender: …`")),
+    **dict.fromkeys(("recipient", "recipients"), ("to", "a mail has one recipient: write `to: …`")),
+    **dict.fromkeys(("cc", "bcc"), ("reply_to", "a mail has one recipient: send another mail")),
+    **dict.fromkeys(("as", "item_name", "var"), ("collect", "below `do`, an item is called `item`: delete this line")),
+    **dict.fromkeys(("items", "list", "over", "array"), ("in", "write `in: …`")),
+    **dict.fromkeys(("nodes", "steps"), ("do", "write `do: …`")),
+    **dict.fromkeys(("body", "message"), ("text", "write `text: …`")),
+    **dict.fromkeys(("concurrency", "parallel", "batch_size"), ("at_once", "write `at_once: 4`")),
     **dict.fromkeys(("expires", "expiry", "max_age", "expire"), ("ttl", "write `ttl: 1h`")),
 }
 RETRY_WORKAROUNDS: Final = {

@@ -94,6 +94,7 @@ NO_ROOTS = {
     "consents": "write `profile.consents`",
     "segments": "write `profile.segments`",
     "node": "write `nodes`",
+    "awaited": "only `when` of `wait.for` reads it; later nodes read the output: `nodes.ID.out.properties`",
     "user": "write `profile`",
     **dict.fromkeys(("customer", "person", "contact", "visitor", "member"), "write `profile`"),
     **dict.fromkeys(

@@ -9,6 +9,7 @@ from engine.flow.node import Escaped, Fixed, NodeContext, Reference, Text
 from nodes.delivery import Delivery
 
 _MAX_SUBJECT = 500  # characters
+_Address = Annotated[str, Meta(description="A mail has one recipient; for several, let `each` send one to each")]
 
 
 class DeliverEmail(Delivery, frozen=True, kw_only=True, tag="deliver.email"):
@@ -24,7 +25,7 @@ class DeliverEmail(Delivery, frozen=True, kw_only=True, tag="deliver.email"):
         Reference("mail-target", unless=("sender", "sender-target")),
         Meta(description="The name of the target in headrace.yaml, a mail server", examples=["mail"]),
     ]
-    to: Annotated[Text, Meta(description="The address of one recipient", examples=["{{ profile.pii.email }}"])]
+    to: Annotated[_Address, Meta(description="The address of one recipient", examples=["{{ profile.pii.email }}"])]
     subject: Annotated[Text, Meta(description="The subject, in one line", examples=["Welcome"])]
     text: Annotated[Text, Meta(description="The mail as plain text", examples=["Hello {{ profile.pii.name }}!"])]
     html: Annotated[

@@ -1,3 +1,4 @@
+import re
 import zlib
 from typing import Annotated, Any
 
@@ -17,16 +18,33 @@ from engine.flow.node import (
     Sole,
     Text,
 )
-from engine.language.absent import Unusable
+from engine.language.absent import Unfit, Unusable
 from engine.language.moment import date, zone_of, zone_remedy
 from engine.language.zone import find_zone, next_at
 
 _DAYS = LONGEST_WAIT_MS // 86_400_000
+_HOURS = 24
+_TIME = re.compile(r"(\d{1,2})(?::([0-5]\d))?", re.ASCII)
 
 
 def _zone_defect(name: str) -> tuple[str, str]:
     """The defect of a name that is no time zone, and the remedy; two empty texts without one."""
     return ("", "") if "{{" in name or find_zone(name) else ("is not a time zone", zone_remedy(name))
+
+
+def _moment_defect(text: str) -> tuple[str, str]:
+    """The defect of a text that names no moment, and the remedy; two empty texts without one."""
+    if "{{" in text or text.startswith("$."):
+        return "", ""
+    try:
+        date(text)
+    except Unfit:
+        time = _TIME.fullmatch(text)
+        help = 'write ISO 8601 such as `2026-05-01T09:00`, or a time of day: `wait.until: {time: "09:00"}`'
+        if time and int(time[1]) < _HOURS:
+            help = f'write `wait.until: {{time: "{int(time[1]):02}:{time[2] or "00"}"}}`'
+        return "is not a moment", help
+    return "", ""
 
 
 class WaitUntil(Node, frozen=True, tag="wait.until"):
@@ -41,6 +59,7 @@ class WaitUntil(Node, frozen=True, tag="wait.until"):
     at: Annotated[
         Any,
         Sole(),
+        Checked(_moment_defect),
         Meta(
             description="The moment: milliseconds since 1970, or ISO 8601 text, which is in `zone` without an offset",
             examples=["{{ event.properties.starts }}"],
