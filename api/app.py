@@ -1,8 +1,7 @@
 """The composition root: a project and a store become an application."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from functools import partial
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -15,12 +14,11 @@ from litestar.types import ControllerRouterHandler
 
 from api.addressing import Application, decode_path_parameters
 from api.api_page import ApiPage
+from api.background import Background
 from api.deliveries import deliveries_router
-from api.draining import background_drain
 from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
-from api.lookup_upkeep import lookup_upkeep
 from api.openapi import describe
 from api.outages import Outages
 from api.places import places_of
@@ -28,17 +26,15 @@ from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
 from api.read_guard import ReadGuard
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
-from api.scheduling import BackgroundScheduling
-from api.sending import BackgroundSending, SendingRules
+from api.sending import SendingRules
 from api.tasks import task_router
-from api.timers import BackgroundTimers, log_postponed
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
 from api.tracking.foreign import ForeignTracking
 from api.tracking.track import track_handler
 from api.unmerge import identity_router
-from api.upkeep import log_apart, upkeep
+from api.upkeep import log_apart
 from api.waits import waits_router
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
@@ -56,7 +52,6 @@ from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.spool.spooling import SpoolingTracker
 from engine.tracking.unit.ledger import Ledger
-from engine.tracking.waits.resuming import Resuming
 
 SENDS = SendingRules()
 
@@ -95,47 +90,28 @@ def create_app(
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
-    forgettings, sending = Forgettings(pipeline), BackgroundSending(pipeline, rules)
-    resuming = Resuming(pipeline, log_postponed)
-    held_up = partial(_has_entries, spool) if spool is not None else _never
-    timers = BackgroundTimers(pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=held_up)
-    scheduling = BackgroundScheduling(pipeline, looks=keeps_up, sole=rules.sole)
+    background = Background(pipeline, gate, lookups, spooling, rules, keeps_up=keeps_up)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await tracker.start()
         async with AsyncExitStack() as closing:
             # The last one closes first.
-            for each in (spool, store, client, outages, pipeline.late, forgettings, resuming):
+            for each in (spool, store, client, outages, pipeline.late):
                 if each is not None:
                     closing.push_async_callback(each.close)
-            async with (
-                upkeep(pipeline, forgettings) if keeps_up else nullcontext(),
-                lookup_upkeep(lookups, pipeline),
-                background_drain(spooling),
-                sending.running(),
-                timers.running(),
-                scheduling.running(),
-            ):
+            async with background.running():
                 yield
 
     may_read = ReadGuard(admin_key)
 
     def open_breakers() -> list[OpenBreaker]:
-        return [*limited.open_breakers(), *sending.open_breakers()]
+        return [*limited.open_breakers(), *background.sending.open_breakers()]
 
-    routes = _routes(tracker, forgettings, open_breakers, may_read, broken)
-    routes.append(task_router(scheduling.scheduler, may_read))
+    routes = _routes(tracker, background.forgettings, open_breakers, may_read, broken)
+    routes.append(task_router(background.scheduling.scheduler, may_read))
     routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
     return _application(tracker, gate, routes, lifespan)
-
-
-def _has_entries(spool: Spool) -> bool:
-    return spool.entries > 0
-
-
-def _never() -> bool:
-    return False
 
 
 def _routes(
