@@ -30,7 +30,7 @@ from engine.flow.ask import Reply
 from engine.flow.effect import Deliver, Effect, Emit
 from engine.flow.loop_node import MAX_TURN_NODES, Turns
 from engine.flow.node import Outcome
-from engine.flow.output_limits import TOO_MANY_EMITTED
+from engine.flow.output_limits import MAX_KEPT, TOO_MANY_EMITTED, weight
 from engine.flow.plan import Body, PlannedNode
 from engine.flow.run import EndedTurn, IssuedAsk, OpenLoop, OpenTurn
 from engine.flow.run_state import RunState
@@ -47,13 +47,21 @@ SHOWN_TURNS = 10  # whose steps a trace keeps; and as many of those that failed
 
 
 class Budget:
-    """The nodes that have settled in all turns of a run. `left` are those until its loops return to their caller."""
+    """The nodes that have settled in all turns of a run. `left` are those until its loops return to their caller.
 
-    __slots__ = ("left", "settled")
+    `kept` is the weight of what ended turns have left: effects and collected values; of loops in loops several times.
+    """
+
+    __slots__ = ("kept", "left", "settled")
 
     def __init__(self) -> None:
-        self.settled = 0
+        self.settled = self.kept = 0
         self.left = SLICE
+
+    def keep(self, ended: EndedTurn) -> bool:
+        """Count what a turn has left. Returns whether it may be kept."""
+        self.kept += weight([ended.collected, *[structs.astuple(effect) for effect in ended.effects]], MAX_KEPT)
+        return self.kept <= MAX_KEPT
 
     def spend(self, count: int) -> None:
         """Count a turn that has gone on and settled `count` nodes."""
@@ -77,6 +85,7 @@ class LoopRun:
         "_issued",
         "_ready",
         "_state",
+        "_too_much",
         "broken",
         "collected",
         "effects",
@@ -119,6 +128,7 @@ class LoopRun:
         self.collected: list[Any] = []
         self.emitted = 0
         self.outbox = owner.outbox.whole  # less what the turns have taken
+        self._too_much = False
         self.broken = False  # the run ends here, as failed
         self.profiles: list[Profile] = []  # the run's profile, as turns have seen it
         self.lacks_identity = False  # a node in a turn could not join profiles
@@ -206,6 +216,8 @@ class LoopRun:
             return self._break(f"`{turn.failed_at}`: {turn.reason}")
         if turn.over:
             self._close(index, turn)
+            if self._too_much:
+                return self._break(f"the turns of the run's loops leave more than {MAX_KEPT:,} characters and values")
         elif turn.resting:
             self._ready.append(index)
         return None
@@ -225,6 +237,7 @@ class LoopRun:
         del self.open[index]
         self._note(turn)
         self.ended[index] = ended = self._ended(index, turn)
+        self._too_much = self._too_much or not self.budget.keep(ended)
         if ended.failed:
             self._show_failed(index, turn)
         if ended.stops or (ended.failed and not self.turns.skips):

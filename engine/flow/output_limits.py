@@ -1,6 +1,6 @@
 """Limits of node outputs, written values and emitted events. Values are plain data, as after encoding and decoding."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ MAX_PROFILE = 1_048_576  # bytes of a profile's view, as JSON
 MAX_EMITTED = 1_000  # child events of one run, and of one unit
 MAX_EMITTED_BYTES = 8_388_608  # of the properties of all child events of a unit, as JSON
 UNMEASURED = 8  # the first child events of a unit, which are not measured
+MAX_KEPT = 16_777_216  # weight of what the turns of a run's loops leave
 TOO_MANY_EMITTED = f"the run emits more than {MAX_EMITTED:,} events"
 VALUE_EFFECTS = frozenset({Set, Append, SetEvent, SetSession, CachePut})
 
@@ -37,6 +38,19 @@ def emitted_bytes(properties: Iterable[dict[str, Any]], most: int) -> int:
         size += len(_encode(each))
         if size > most:
             break
+    return size
+
+
+def weight(value: Any, most: int) -> int:
+    """The characters and values in plain data, about as many bytes as it takes; not much more than `most`."""
+    size, todo = 0, [value]
+    while todo and size <= most:
+        each = todo.pop()
+        size += 1 + (len(each) if isinstance(each, str) else 0)
+        if isinstance(each, Mapping):
+            todo += each.values()
+        elif isinstance(each, list | tuple):
+            todo += each
     return size
 
 

@@ -406,6 +406,21 @@ def test_the_nodes_that_settle_in_turns_are_limited():
     assert "more than 10,000 nodes have settled in the turns of the run's loops" in machine.reason
 
 
+@pytest.mark.parametrize("at_once", [1, 5])
+@pytest.mark.parametrize(
+    "body",
+    [
+        'do: {x: {log: "{{ item }} {{ event.properties.text }}"}}',
+        'do: {x: {log: "x"}}, collect: "{{ item }} {{ event.properties.text }}"',
+    ],
+)
+def test_what_the_turns_leave_is_limited(body: str, at_once: int):
+    made = flow(f'lines: {{each: {{in: "$.event.properties.items[*]", {body}, at_once: {at_once}, on_error: skip}}}}')
+    machine = run(made, {"items": list(range(1_000)), "text": "x" * 60_000})
+    assert machine.outcome == "failed"
+    assert machine.reason == "the turns of the run's loops leave more than 16,777,216 characters and values"
+
+
 def test_a_long_loop_hands_control_back_after_so_many_nodes():
     machine = Machine(flow(COUNTING), inputs({"outer": [0] * 5, "inner": [0] * 300}))
     advances = 0
