@@ -269,7 +269,9 @@ class QueueSender:
         else:
             self.breaker.failed(now, at_once=result.health == "refuses")
         if self.breaker.is_open(now) and not was_open:
-            self._around.reports.opened(self.rules.target, self.breaker.opens_until - now, result.reason)
+            # what a target answers may name people, and a log is not erased with them
+            why = result.reason if result.status is None else f"it answered {result.status}"
+            self._around.reports.opened(self.rules.target, self.breaker.opens_until - now, why)
         elif troubled and not self.breaker.troubled:
             self._around.reports.closed(self.rules.target)
 

@@ -223,6 +223,18 @@ async def test_what_an_operator_drops_is_not_sent():
 
 
 @in_virtual_time
+async def test_what_a_target_answers_about_people_is_not_logged():
+    scene = Scene()
+    said = DeliveryResult("again", 503, "the target answered 503: ann@example.com is unknown", health="fails")
+    scene.courier.on("crm", always=said)
+    await scene.write(*[sample(f"d{n}") for n in range(FAILURES)])
+    await scene.start()
+    await asyncio.sleep(60)
+    assert [why for _, _, why in scene.opened] == ["it answered 503"] * len(scene.opened) != []
+    await scene.stop()
+
+
+@in_virtual_time
 async def test_a_target_that_is_down_for_hours_is_probed_and_then_gets_everything():
     scene = Scene()
     scene.courier.on("crm", always=DOWN)
