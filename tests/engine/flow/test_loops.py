@@ -185,6 +185,16 @@ def test_which_turn_fails_does_not_depend_on_the_order_of_the_answers(on_error: 
 # ---- failures -------------------------------------------------------------------------------------------------------
 
 
+def test_no_turn_begins_behind_one_that_has_failed_for_good():
+    machine = Machine(lookups(at_once=2), inputs(items("a", "b", "c")))
+    first, second = machine.advance()
+    machine.reply(second.node, no_answer(retriable=False))
+    assert machine.advance() == []
+    machine.reply(first.node, answer("a"))
+    assert machine.advance() == []
+    assert ports(machine)["lines"] == "failed"
+
+
 def test_a_failed_turn_fails_the_loop_and_nothing_of_it_takes_effect():
     machine = answered(lookups(), items("a", "b", "c"), {"b": answer(status=500)})
     assert ports(machine) == {"lines": "failed", "end": "done"}
@@ -389,6 +399,15 @@ def test_the_events_of_nodes_and_loops_count_together():
     assert (machine.outcome, machine.reason) == ("failed", "the run emits more than 1,000 events")
 
 
+def test_the_events_of_loops_one_after_the_other_count_together():
+    text = """
+    a: {each: {in: [1, 2], do: {x: {test.burst: 251}}}, next: b}
+    b: {each: {in: [1, 2], do: {y: {test.burst: 251}}}}
+    """
+    machine = run(flow(text, TYPES))
+    assert (machine.outcome, machine.reason) == ("failed", "the run emits more than 1,000 events")
+
+
 COUNTING = """
 outer:
   each:
@@ -577,6 +596,17 @@ def test_messages_of_turns_count_for_the_limit_of_the_unit(at_once: int):
     machine.advance_fully()
     assert machine.outcome == "failed"
     assert machine.reason == "more than 3 deliveries in a unit (`deliveries.most_per_unit`)"
+
+
+def test_messages_before_a_loop_and_in_it_count_together():
+    tell = "{deliver.http: {target: crm, body: x}"
+    made = flow(f"first: {tell}, next: lines}}\nlines: {{each: {{in: [1, 2], do: {{tell: {tell}}}}}}}}}")
+    for limit, outcome in ((3, "finished"), (2, "failed")):
+        room = outbox_room(deliveries=limit, message=1_000, total=10_000)
+        machine = Machine(made, inputs({}, ANN, outbox=room))
+        machine.advance_fully()
+        assert machine.outcome == outcome
+    assert machine.failed_at == "lines"
 
 
 def test_a_message_that_is_too_large_fails_its_turn_only():

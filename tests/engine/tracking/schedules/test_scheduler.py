@@ -6,14 +6,16 @@ import pytest
 from msgspec import structs
 
 from engine.flow.ask import HttpReply
-from engine.ports.records import Unit
-from engine.ports.store import Store, Unavailable
+from engine.ports.kinds import DELIVERIES
+from engine.ports.records import RecordWrite, Unit
+from engine.ports.store import Store, TooLarge, Unavailable
 from engine.ports.task import TaskClaim
 from engine.ports.world import OutsideCall
 from engine.project.source import Target
 from engine.tracking.schedules.claim import write_task
 from engine.tracking.schedules.scheduler import Busy, NoTask
 from engine.tracking.schedules.task_changes import claimed
+from storage.memory import MemoryStore
 from tests.engine.tracking.conftest import Opener
 from tests.engine.tracking.schedules.process import COUNTING, DAY, HOUR, MINUTE, SECOND, Process, started
 from tests.engine.tracking.unavailable_store import AwayStore
@@ -122,6 +124,23 @@ async def test_a_run_that_fails_keeps_the_state_and_says_why(store: Store) -> No
     assert (task.state, task.next) == ({}, START + 20 * MINUTE)
     assert [(record.outcome, record.reason) for record in task.log] == [("failed", "the price list is empty")]
     assert task.log[0].run
+
+
+class SmallStore(MemoryStore):
+    """A store that takes no unit with an event for another run."""
+
+    async def commit(self, unit: Unit) -> None:
+        if any(isinstance(change, RecordWrite) and change.kind is DELIVERIES for change in unit.changes):
+            raise TooLarge("it is too large")
+        await super().commit(unit)
+
+
+async def test_a_firing_that_the_store_refuses_fails_and_the_next_due_time_comes() -> None:
+    process = await started(project(COUNTING), SmallStore(), "a", START)
+    assert [await process.turn(10 * MINUTE) for _ in range(2)] == [1, 1]
+    task = await process.task()
+    assert [(record.outcome, record.reason) for record in task.log] == [("failed", "it is too large")] * 2
+    assert (task.state, task.next) == ({}, START + 30 * MINUTE)
 
 
 async def test_the_log_has_the_last_twenty_firings(store: Store) -> None:
