@@ -57,7 +57,8 @@ class Deliveries(Protocol):
 
 def list_deliveries(choice: Choice, limit: int, location: DataLocation, output: Output) -> int:
     """Print deliveries, the newest first; `limit` 0: all. Exit code 2 when they cannot be read."""
-    table = Table("created", "state", "target", "flow", "tries", "due", "reason", "id", box=None, header_style="bold")
+    table = Table("created", "state", "target", "flow", "tries", "due", "reason", box=None, header_style="bold")
+    table.add_column("id", no_wrap=True)  # `show`, `retry` and `drop` take it
     table.pad_edge = False
     count, after = 0, None
     try:
@@ -146,6 +147,9 @@ def _confirm(what: Change, choice: Choice, deliveries: Deliveries, error: Consol
     to = "".join(
         [f" to {choice.target}" if choice.target else "", f" of the flow {choice.flow}" if choice.flow else ""]
     )
+    if counted == "0":
+        error.print(f"No {STATE_BEFORE[what]} deliveries{to}.", markup=False, highlight=False, soft_wrap=True)
+        return False
     question = f"{'Send' if what == 'retry' else 'Drop'} {counted} {STATE_BEFORE[what]} deliveries{to}"
     question += " again?" if what == "retry" else "? They are not sent."
     if not error.is_terminal:

@@ -1,7 +1,9 @@
 """`headrace task`: shows scheduled flows, and fires, pauses and resumes them."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -118,16 +120,15 @@ class TaskCommand:
         for column in ("task", "schedule", "state", "next", "last", "outcome"):
             table.add_column(column)
         for task in tasks:
-            table.add_row(
-                *[Text(str(task[name] or "")) for name in ("task", "schedule", "state", "next", "last", "outcome")]
-            )
+            cells = (task["task"], task["schedule"], task["state"], _time(task["next"]), _time(task["last"]))
+            table.add_row(*[Text(cell) for cell in (*cells, task["outcome"] or "")])
         self._console.print(table)
 
 
 def summary(task: Document) -> Iterator[Text]:
     """Yield the lines that say how a task stands."""
     yield Text.assemble((task["task"], "bold"), f"  {task['schedule']}")
-    yield Text(f"  {task['state']}; next {task['next'] or 'never'}; last {task['last'] or 'never'}")
+    yield Text(f"  {task['state']}; next {_time(task['next']) or 'never'}; last {_time(task['last']) or 'never'}")
 
 
 def state_lines(task: Document) -> Iterator[Text]:
@@ -136,7 +137,7 @@ def state_lines(task: Document) -> Iterator[Text]:
     if not task["values"]:
         yield Text("  It keeps no values.")
     for key, value in task["values"].items():
-        yield Text.assemble("  ", (key, "bold"), f" = {value!r}")
+        yield Text.assemble("  ", (key, "bold"), f" = {json.dumps(value, ensure_ascii=False)}")
 
 
 def log_lines(task: Document) -> Iterator[Text]:
@@ -162,7 +163,7 @@ def _record_line(record: Document) -> Text:
     missed = f", stands for {record['missed']} missed" if record["missed"] else ""
     reason = f": {record['reason']}" if record["reason"] else ""
     run = f"  run {record['run']}" if record["run"] else ""
-    return Text(f"  {record['due']}  {record['outcome']}{reason}  ({record['took_ms']} ms{missed}){run}")
+    return Text(f"  {_time(record['due'])}  {record['outcome']}{reason}  ({record['took_ms']} ms{missed}){run}")
 
 
 async def _listed(scheduler: Scheduler) -> list[Document]:
@@ -186,3 +187,8 @@ def _run_now(name: str) -> Work:
 
 def _quoted(name: str) -> str:
     return quote(name, safe="")
+
+
+def _time(written: str | None) -> str:
+    """A time as `headrace deliveries` and `headrace waits` print it, in UTC to the second; empty when there is none."""
+    return f"{datetime.fromisoformat(written):%Y-%m-%d %H:%M:%S}" if written else ""

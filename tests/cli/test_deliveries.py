@@ -125,3 +125,17 @@ def test_it_must_be_clear_which_ones_are_meant(project: Path, words: tuple[str, 
     refused = headrace(*words, "--project", project)
     assert refused.exit_code == 2
     assert "name deliveries by their ids" in refused.output
+
+
+def test_ids_are_not_cut_in_a_narrow_terminal(tmp_path: Path) -> None:
+    root, id = write_project(tmp_path), "9446c4d24826c584dec8e8d8cfcf3018"
+    flow = "orders-of-the-shop-in-the-old-town"
+    written(root / "headrace.db", sample(id, state="dead", due=LATER, ended=NOW, attempts=1, last=DEAD, flow=flow))
+    listed = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["deliveries", "list", "--project", str(root)])
+    assert id in listed.stdout
+
+
+def test_there_is_no_question_about_none(run: Run) -> None:
+    asked = run("drop", "--target", "no-such-target")
+    assert asked.exit_code == 1
+    assert asked.output.strip() == "No waiting deliveries to no-such-target."

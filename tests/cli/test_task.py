@@ -1,6 +1,7 @@
 """`headrace task`, on the store or by its server."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_a_flow_is_fired_and_keeps_its_state(root: Path) -> None:
     assert "finished" in headrace(root, "run", "nightly").output
     assert headrace(root, "run", "nightly").exit_code == 0
     assert "count = 2" in headrace(root, "state", "nightly").output
+    assert re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  finished", headrace(root, "log", "nightly").output)
     shown = json.loads(headrace(root, "log", "nightly", "--json").stdout)
     assert [record["outcome"] for record in shown["log"]] == ["finished", "finished"]
 
