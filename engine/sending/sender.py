@@ -43,12 +43,12 @@ from engine.project.target_limits import Rate
 from engine.sending.breaker import Breaker, LeftBreaker
 from engine.sending.changes import Keeping, after_attempt, put_off
 from engine.sending.delivery_writes import DeliveryWrites
+from engine.sending.due_search import PAGE, DueSearch
 from engine.sending.offers import Offer, Offers
 from engine.sending.rate import RateLimit
 
 SEARCH_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 0.01  # for the process to answer the sender of an event first, then to send its deliveries
-PAGE: Final = 500  # deliveries of one search
 SOON_MS: Final = 1_000  # a delivery that was just committed is offered if it is due by then
 LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
 LONGEST_BLOCKED_MS: Final = 600_000  # after which one is looked at again: what it waits for may have been dropped
@@ -82,6 +82,7 @@ class Surroundings(Struct, frozen=True):
     clock: Clock
     writes: DeliveryWrites
     reports: Reports
+    search: DueSearch
 
 
 class QueueSender:
@@ -175,7 +176,7 @@ class QueueSender:
 
     async def _search(self) -> None:
         """Offer what is due, and delete the records of those that ended long ago."""
-        found = await self._store.due_records(DELIVERIES, self._clock.now(), PAGE, self.queue)
+        found = await self._around.search.due(self.queue)
         self._more = len(found) == PAGE
         for each in found:
             if each.state == "waiting":

@@ -17,6 +17,7 @@ from engine.project.project import Project
 from engine.project.target_limits import give_up_ms, rate_of, share_of
 from engine.sending.changes import Keeping
 from engine.sending.delivery_writes import DeliveryWrites
+from engine.sending.due_search import DueSearch
 from engine.sending.leases import Leases
 from engine.sending.sender import QueueRules, QueueSender, Reports, Surroundings
 from engine.sending.strays import STRAYS_SECONDS, Strays
@@ -67,7 +68,8 @@ class Sending:
             for queue in rules
         }
         self._holding = Leases(self._leases, ticks, process.reports.store, sole=process.sole, renew=timing.renew)
-        around = Surroundings(store, process.courier, process.clock, self._writes, process.reports)
+        search = DueSearch(store, process.clock, shared=not process.sole)
+        around = Surroundings(store, process.courier, process.clock, self._writes, process.reports, search)
         self._senders: Mapping[str, QueueSender] = {
             queue: QueueSender(queue, rules[queue], self._leases[queue], around) for queue in rules
         }
