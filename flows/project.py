@@ -80,30 +80,15 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     loader.diagnostics += own.diagnostics
     loader.sources |= own.sources
     segments = loader.folder("segments", "segment", lambda _, data: read_segment(data))
-    counters: list[frozenset[str]] = []  # one set for each flow that is valid YAML
     sources = loader.folder("sources", "source", lambda _, data: read_source(data, root, loader.environment))
     schemas = loader.folder("schemas", "schema", lambda _, data: read_schema(data))
     applied = with_fixed_schema(sources.values) if settings.fixed_schema else sources.values
     loader.check_schemas(schemas, sources, applied)
     names = _names(segments, sources, schemas, applied, settings)
-    fields, declared = settings.settings.fields, declared_paths(settings.settings)
-
-    def read_flow(document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
-        version = version_of(document.text)
-        flow, problems = compile_flow(data, names, own.registry, document.line, version=version, text=document.text)
-        misuses = [*increments_of_declared_fields(data, fields), *objects_at_declared_paths(data, declared)]
-        if not document.failed:
-            counters.append(frozenset(counters_of(data)))
-        if flow is not None and keys_known:
-            misuses += handed_over_by_others(flow, data, settings.settings.keys.exclusive)
-        warnings = [*_warnings(flow, document, settings.settings)] if flow is not None else []
-        if flow is not None and not misuses:
-            warnings += only_set(document.data, settings.settings.keys.exclusive)
-        return (None if misuses else flow), [*problems, *misuses, *warnings]
-
-    flows = loader.folder("flows", "flow", read_flow)
-    if len(counters) >= len(flows.names):  # else a flow that cannot be read may count them
-        loader.check_counters(segments, frozenset().union(*counters))
+    reader = _FlowReader(names, own.registry, settings.settings, keys_known=keys_known)
+    flows = loader.folder("flows", "flow", reader.read)
+    if len(reader.counters) >= len(flows.names):  # else a flow that cannot be read may count them
+        loader.check_counters(segments, frozenset().union(*reader.counters))
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
     loader.check_deliveries(flows, applied, settings.targets)
@@ -146,6 +131,40 @@ def _names(
         },
         typed=every_source_is_read and all(schema_of(each) != "none" for each in applied.values()),
     )
+
+
+class _FlowReader:
+    """Reads the flows of a project, by what is known of its other files.
+
+    `keys_known`: `headrace.yaml` has no error. `counters` has one set for each flow that is valid YAML.
+    """
+
+    def __init__(self, names: ProjectNames, registry: Registry, settings: Settings, *, keys_known: bool) -> None:
+        self._names = names
+        self._registry = registry
+        self._settings = settings
+        self._keys_known = keys_known
+        self._declared = declared_paths(settings)
+        self.counters: list[frozenset[str]] = []
+
+    def read(self, document: Document, data: Any) -> tuple[Flow | None, list[Problem]]:
+        """Return the flow of a document, if it has no error, and its problems."""
+        version, exclusive = version_of(document.text), self._settings.keys.exclusive
+        flow, problems = compile_flow(
+            data, self._names, self._registry, document.line, version=version, text=document.text
+        )
+        misuses = [
+            *increments_of_declared_fields(data, self._settings.fields),
+            *objects_at_declared_paths(data, self._declared),
+        ]
+        if not document.failed:
+            self.counters.append(frozenset(counters_of(data)))
+        if flow is not None and self._keys_known:
+            misuses += handed_over_by_others(flow, data, exclusive)
+        warnings = [*_warnings(flow, document, self._settings)] if flow is not None else []
+        if flow is not None and not misuses:
+            warnings += only_set(document.data, exclusive)
+        return (None if misuses else flow), [*problems, *misuses, *warnings]
 
 
 def _warnings(flow: Flow, document: Document, settings: Settings) -> Iterator[Problem]:
