@@ -122,7 +122,7 @@ def arrival_of(stub: WaitStub, stored: StoredWait, event: UnitEvent, inputs: Inp
     )
 
 
-def wait_document(stub: WaitStub, paused: PausedRun) -> dict[str, Any]:
+def traced_wait(stub: WaitStub, paused: PausedRun) -> dict[str, Any]:
     """Return what the debugger says of a run that waits."""
     nodes = [wait.node for wait in paused.waiting]
     document: dict[str, Any] = {"node": nodes[0] if len(nodes) == 1 else nodes, "until": written_time(stub.due)}

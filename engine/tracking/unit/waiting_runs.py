@@ -24,7 +24,7 @@ from engine.tracking.unit.membership import Membership
 from engine.tracking.unit.pending import AnyPending, AskedWaits, Pending, PendingRun
 from engine.tracking.unit.resumed import Resumed
 from engine.tracking.unit.triggers import Triggers
-from engine.tracking.unit.waiting import LOST, arrival_of, begun_wait, cannot_wait, continued, wait_document
+from engine.tracking.unit.waiting import LOST, arrival_of, begun_wait, cannot_wait, continued, traced_wait
 from engine.tracking.unit.waits import StoredWait, UnitWaits
 
 
@@ -91,7 +91,7 @@ class WaitingRuns:
             begun = begun_wait(machine, event, self.state, run, self.context.source.source, others)
             self.waits.begin(begun)
             self.membership.heard |= set(begun.stub.on)
-            more = {"outcome": "paused", "waits": wait_document(begun.stub, put_away(machine))}
+            more = {"outcome": "paused", "waits": traced_wait(begun.stub, put_away(machine))}
         elif trace is not None and machine.outcome == "finished" and not self._keeps(machine.flow, event):
             trace = None
         return (trace if trace is None else {**trace, **more}), others

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.flow.ask import HttpReply, Reply
+from engine.flow.ask import HttpReply, ProfileReply, ProfilesReply, Reply
 from engine.flow.durable_run import advance_run, new_run
 from engine.flow.effect import Emit, Log
 from engine.flow.loop import SLICE
@@ -14,7 +14,7 @@ from engine.flow.machine import Machine
 from engine.flow.outbox_room import outbox_room
 from engine.flow.paused import PausedRun, put_away, take_up, wake
 from engine.flow.plan import Flow
-from engine.flow.run import IssuedAsk, Run
+from engine.flow.run import Identify, IssuedAsk, Run
 from engine.flow.run_state import initial_state
 from engine.flow.trace import Trace
 from engine.profile.operations import Increment
@@ -36,6 +36,7 @@ from tests.engine.flow.build import (
 from tests.engine.flow.node_types import TYPES
 
 ANN = stored_profile("p-ann", {"traits.name": "Ann", "traits.n": 0})
+BO = stored_profile("p-bo", {"traits.name": "Bo"})
 LOOKUPS = """
 lines:
   each:
@@ -471,6 +472,17 @@ def test_a_loop_can_be_encoded_and_decoded_at_every_ask(at_once: int, on_error: 
     assert list(Machine.from_run(made, state).effects()) == list(whole.effects())
 
 
+def test_a_decoded_loop_begins_no_turn_behind_one_that_has_failed_for_good():
+    made = lookups(at_once=2)
+    state, (first, second) = advance_run(made, new_run(made, inputs(items("a", "b", "c"), ANN)))
+    state, more = advance_run(made, state, (second.node, no_answer(retriable=False)))
+    assert more == []
+    decoded = msgspec.json.decode(msgspec.json.encode(state), type=Run)
+    state, more = advance_run(made, decoded, (first.node, answer("a")))
+    assert more == []
+    assert Machine.from_run(made, state).over
+
+
 def test_a_replay_of_a_run_with_loops_has_the_same_result():
     machine = answered(lookups(3, "skip"), items(*"abcdef"), {"c": answer(status=500)}, "fbacde")
     replayed = machine.replay(Trace(step_clock()))
@@ -570,6 +582,27 @@ def test_the_time_of_a_loop_is_that_of_all_its_slices():
     machine = run(flow(COUNTING), {"outer": [0] * 5, "inner": [0] * 300})
     step = trace_of(machine)["steps"][0]
     assert step["us"] > 1_000  # each look at the clock takes a microsecond
+
+
+# ---- what the caller asks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("identify", "lacks"), [("refuse", True), ("trust", False)])
+def test_a_turn_that_could_not_join_profiles_is_known_after_the_loop(identify: Identify, lacks: bool):
+    made = flow(
+        """
+        lines:
+          each:
+            in: "{{ event.properties.items }}"
+            do: {find: {profile.merge: {pii.email: "{{ item }}"}}}
+            on_error: skip
+        """
+    )
+    machine = Machine(made, inputs(items("x@y.z"), ANN, identify=identify))
+    (asked,) = machine.advance_fully()
+    machine.reply(asked.node, ProfilesReply((ProfileReply(BO, BO.id, cause="pii.email:1f"),)))
+    machine.advance_fully()
+    assert machine.could_not_identify() == lacks
 
 
 # ---- messages -------------------------------------------------------------------------------------------------------
