@@ -263,4 +263,21 @@ def _effect(op: dict[str, Any]) -> str:
             return f"emits {type}"
         case {"op": "cache", "key": key, "ttl_ms": ttl}:
             return f"keeps {key} for {show_duration(ttl)}"
+        case {"op": "state-set", "key": key, "value": value}:
+            return f"the flow keeps {key} = {short(json.dumps(value, ensure_ascii=False))}"
+        case {"op": "deliver", "target": target}:
+            later = f" after {op['after']}" if "after" in op else ""
+            return f"delivers to {target}{later}: {_message(op)}"
+    return short(op)
+
+
+def _message(op: dict[str, Any]) -> str:
+    """The message of a delivery, in words."""
+    match op:
+        case {"message": "mail", "to": to, "subject": subject}:
+            return f"a mail to {short(to)}, {short(json.dumps(subject, ensure_ascii=False))}"
+        case {"message": "webhook", "type": type}:
+            return f"the webhook {short(type)} {short(op.get('data'))}"
+        case {"message": "http", "method": method, "path": path}:
+            return f"{method} {short(path)} {short(op['body'])}" if "body" in op else f"{method} {short(path)}"
     return short(op)

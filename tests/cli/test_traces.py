@@ -115,6 +115,23 @@ EMAIL = "pii.email:0123456789abcdef"  # a key, as links name it
         ({"op": "respond", "values": {"banner": "Hi"}}, 'answers {"banner": "Hi"}'),
         ({"op": "emit", "type": "big"}, "emits big"),
         ({"op": "cache", "key": "k", "ttl_ms": 600_000}, "keeps k for 10m"),
+        ({"op": "state-set", "key": "cursor", "value": "b"}, 'the flow keeps cursor = "b"'),
+        (
+            {"op": "deliver", "target": "mail", "message": "mail", "to": "ann@shop.example", "subject": "Hello"},
+            'delivers to mail: a mail to ann@shop.example, "Hello"',
+        ),
+        (
+            {"op": "deliver", "target": "partner", "message": "webhook", "type": "order.paid", "data": {"total": 5}},
+            'delivers to partner: the webhook order.paid {"total": 5}',
+        ),
+        (
+            {"op": "deliver", "target": "crm", "message": "http", "method": "PUT", "path": "/a", "body": {"tier": 1}},
+            'delivers to crm: PUT /a {"tier": 1}',
+        ),
+        (
+            {"op": "deliver", "target": "crm", "message": "http", "method": "DELETE", "path": "/a", "after": "2h"},
+            "delivers to crm after 2h: DELETE /a",
+        ),
         ({"op": "something-new", "x": 1}, '{"op": "something-new", "x": 1}'),
     ],
     ids=lambda value: value["op"] if isinstance(value, dict) else "",
