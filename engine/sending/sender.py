@@ -1,8 +1,8 @@
 """The sender of one queue: a target, or one of its shards.
 
 It works while this process holds the queue's lease, and stops within the validity of the lease when it does not. Once a
-second it searches for what is due; what this process commits is offered to it at once. Each delivery goes through these
-steps, in this order:
+second it searches for what is due, less often while it knows of enough; what this process commits is offered to it at
+once. Each delivery goes through these steps, in this order:
 
     reserve     its id, in this process: it is under way once
     read        its record: only now, for what a search found may have been sent meanwhile
@@ -48,6 +48,8 @@ from engine.sending.offers import Offer, Offers
 from engine.sending.rate import RateLimit
 
 SEARCH_SECONDS: Final = 1.0
+ENOUGH: Final = 100  # offers, beside which searches are rare: a page may have megabytes
+BUSY_SEARCH_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 0.01  # for the process to answer the sender of an event first, then to send its deliveries
 SOON_MS: Final = 1_000  # a delivery that was just committed is offered if it is due by then
 LOOK_AGAIN_MS: Final = 1_000  # after which one is looked at again that waits for one in another queue
@@ -101,7 +103,7 @@ class QueueSender:
         self._called = False  # it is woken soon
         self._tasks: set[asyncio.Task[None]] = set()
         self._term: int | None = None  # in which this process holds the lease
-        self._next_search = float("-inf")  # ticks
+        self._searched = float("-inf")  # ticks
         self._more = False  # whether the last search may have left some
 
     def offer(self, delivery: StoredDelivery) -> None:
@@ -140,8 +142,9 @@ class QueueSender:
         if self.breaker.is_open(now):
             self._leave()
             return min(SEARCH_SECONDS, self.breaker.opens_until - now)
-        if now >= self._next_search or (self._more and not self._offers):
-            self._next_search = now + SEARCH_SECONDS
+        often = SEARCH_SECONDS if len(self._offers) < ENOUGH else BUSY_SEARCH_SECONDS
+        if now >= self._searched + often or (self._more and not self._offers):
+            self._searched = now
             await self._search()
         pause = self._begin()
         self._leave()

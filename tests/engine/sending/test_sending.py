@@ -270,6 +270,30 @@ async def test_a_target_that_is_down_too_long_leaves_dead_letters_with_their_rea
     await scene.stop()
 
 
+class SearchedStore(MemoryStore):
+    """Counts the searches of the queue of `crm` alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searches = 0
+
+    async def due_records(self, kind, before, limit, queue=None):
+        self.searches += queue == queue_of("crm")
+        return await super().due_records(kind, before, limit, queue)
+
+
+@in_virtual_time
+async def test_a_backlog_is_not_read_again_each_second_while_a_rate_holds_it_up():
+    store = SearchedStore()
+    scene = Scene({"crm": Target(url="https://crm.example", rate="2/s")}, store)
+    await scene.write(*(sample(f"d{n}") for n in range(400)))
+    await scene.start()
+    await asyncio.sleep(60)
+    assert len(scene.courier.ids) >= 118
+    assert store.searches <= 2 * 60 / 5
+    await scene.stop()
+
+
 @in_virtual_time
 async def test_after_an_outage_the_number_side_by_side_grows():
     gate = asyncio.Event()
