@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from cli.testing.step_runner import StepResult, StepRunner
 from engine.flow.plan import Flow
+from engine.flow.schedule import SCHEDULE_FIRED
 from engine.problem import closest
 from engine.tracking.intake.consent import CONSENT_CHANGED
 from flows.case import Expect, Run
@@ -23,6 +24,8 @@ def unstarted_notes(runner: StepRunner, expect: Expect, result: StepResult) -> I
         if others := _takers(runner.whole.flows, type):
             names = "`, `".join(others)
             yield f"the flows that take `{type}` do not run: to run them, add `{names}` to the file's `flows`"
+        elif type == SCHEDULE_FIRED:
+            yield f"no event that is sent starts a flow with a schedule: `fire: {_scheduled(runner.whole.flows)}` does"
         elif near := closest(type, {name for flow in runner.whole.flows for name in flow.trigger.events}):
             yield f"{note}: did you mean `{near}`?"
         else:
@@ -32,6 +35,11 @@ def unstarted_notes(runner: StepRunner, expect: Expect, result: StepResult) -> I
 def _expects_nothing(expect: Expect) -> bool:
     runs = expect.runs.values() if isinstance(expect.runs, dict) else ()
     return any((run.outcome if isinstance(run, Run) else run) == "not-triggered" for run in (expect, *runs))
+
+
+def _scheduled(flows: Iterable[Flow]) -> str:
+    """The name of a flow with a schedule."""
+    return next((flow.name for flow in flows if flow.trigger.schedule is not None), "NAME")
 
 
 def _takers(flows: Iterable[Flow], type: str) -> list[str]:

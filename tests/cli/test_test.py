@@ -168,11 +168,14 @@ def test_no_case_of_a_project_is_run_whose_settings_have_errors(project: Path) -
 @pytest.mark.parametrize(("type", "note"), [
     ("order-payed", "note: no flow takes the event `order-payed`: did you mean `order-paid`?"),
     ("seen", "note: no flow takes the event `seen`; if that is meant, expect `runs: {NAME: not-triggered}` for a flow"),
+    ("schedule-fired", "note: no event that is sent starts a flow with a schedule: `fire: nightly` does"),
     ("shown", "note: the flows that take `shown` do not run: to run them, add `show` to the file's `flows`"),
 ])  # fmt: skip
 def test_an_event_that_starts_no_flow_is_noted(project: Path, type: str, note: str) -> None:
     case = f"{{name: x, event: {{type: {type}}}, expect: {{response: null}}}}"
     show = "flow: show\ntrigger: {event: shown}\nnodes: {say: {log: hello}}\n"
+    nightly = 'flow: nightly\ntrigger: {schedule: "0 6 * * *"}\nnodes: {say: {log: hello}}\n'
+    write(project, {"flows/nightly.yaml": nightly})
     write(project, {"flows/show.yaml": show, "flows/order.test.yaml": f"flow: order\nflows: []\ncases: [{case}]"})
     code, text = run(project)
     assert (code, note in " ".join(text.split())) == (0, True)

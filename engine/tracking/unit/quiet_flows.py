@@ -19,5 +19,5 @@ def quiet_results(event: UnitEvent, quiet: Sequence[Flow], *, listed: bool) -> l
 
 
 def _mismatch(event: UnitEvent, flow: Flow) -> dict[str, object]:
-    patterns = ", ".join(flow.trigger.events)
+    patterns = ", ".join(flow.trigger.events) if flow.trigger.schedule is None else "nothing: the flow has a schedule"
     return {"reason": {"expression": f"event.type matches {patterns}", "values": {"event.type": event.type}}}
