@@ -12,6 +12,7 @@ from engine.ports.records import Unit
 from engine.ports.store import Conflict, Store
 from engine.project.project import Project, Settings
 from engine.project.source import Source, Target
+from engine.tracking.unit.outbox import TAIL_MS
 from tests.engine.tracking.collector import Collector
 from tests.projects import SHOP, payload, project
 
@@ -160,3 +161,31 @@ async def test_the_trace_shows_a_delivery_without_its_headers(store: Store) -> N
 def _steps(answer: dict[str, Any], flow: str) -> list[dict[str, Any]]:
     (execution,) = [each for each in answer["debugging"]["execution"].values() if each["index"] is not None]
     return next(run["steps"] for run in execution["runs"] if run["flow"] == flow)
+
+
+TELL_OF = """
+flow: paid
+trigger: {event: paid}
+nodes:
+  other: {lookup.profile: {id: "{{ event.properties.order }}"}, next: {found: tell}}
+  tell: {deliver.http: {target: crm, body: "{{ nodes.other.out }}"}}
+"""
+
+
+async def test_a_delivery_names_the_profiles_that_its_run_has_read_so_that_it_is_erased_with_them(store: Store) -> None:
+    collector = Collector(shop(TELL_OF), store)
+    other = (await track(collector, "none", session="s-2"))["profile"]["id"]
+    await track(collector, other)
+    (delivery,) = await deliveries(store)
+    assert delivery.other_profiles == (other,)
+
+
+async def test_an_ordered_delivery_does_not_wait_for_one_of_long_ago(store: Store) -> None:
+    collector = Collector(shop(PAID), store)
+    await track(collector, "1")
+    collector.clock.advance(TAIL_MS - 10_000)
+    await track(collector, "2")
+    collector.clock.advance(TAIL_MS + 10_000)
+    await track(collector, "3")
+    first, second, third = sorted([each for each in await deliveries(store) if each.ordered], key=lambda each: each.at)
+    assert (first.after, second.after, third.after) == ((), (first.id,), ())
