@@ -113,7 +113,8 @@ def _by_field(node: type[Node], raw: Any, config: Config, at: KeyPath) -> tuple[
     if not isinstance(raw, Mapping):
         message = f"`{type_name(node)}` takes a map of " + ", ".join(f"`{k}`" for k in known)
         required = [name for name, info in known.items() if info.required]
-        help = f"write `{type_name(node)}: {{{required[0]}: {format_value(raw)}}}`" if len(required) == 1 else ""
+        written = [f"{required[0]}: {format_value(raw)}"] if len(required) == 1 else [f"{name}: …" for name in required]
+        help = f"write `{type_name(node)}: {{{', '.join(written)}}}`" if written else ""
         config.problems.append(Problem(code="H114", message=message, path=at, help=help))
         return None, None
     config.problems += unknown_fields(node, raw, at)
