@@ -6,9 +6,10 @@ from engine.flow.ask import HttpReply, Reply
 
 
 class Call:
-    """A call without an end, which notes how it is broken off."""
+    """A call without an end, which notes how it is broken off, and then still takes some turns of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: int = 0) -> None:
+        self._turns = turns
         self.began = asyncio.Event()
         self.broken_off = False
 
@@ -18,6 +19,8 @@ class Call:
             return await asyncio.Future()
         except asyncio.CancelledError:
             self.broken_off = True
+            for _ in range(self._turns):
+                await asyncio.sleep(0)
             raise
 
 
@@ -34,7 +37,7 @@ async def test_a_call_is_broken_off_with_its_last_caller_and_not_before() -> Non
 
 
 async def test_a_call_that_is_broken_off_does_not_end_the_one_that_began_after_it() -> None:
-    flights, old = SingleFlight(), Call()
+    flights, old = SingleFlight(), Call(turns=9)
     caller = asyncio.create_task(flights.reply("key", old))
     await old.began.wait()
     caller.cancel()
