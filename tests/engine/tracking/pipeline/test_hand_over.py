@@ -35,6 +35,17 @@ trigger: {event: hand}
 nodes:
   over: {session.hand_over: {traits.customer: "{{ event.properties.customer }}"}}
 """
+HAND_IN_LOOP = """
+flow: hand-in-loop
+trigger: {event: hand-in-loop}
+nodes:
+  customers:
+    each:
+      in: "{{ event.properties.customers }}"
+      do:
+        note: {profile.increment: {traits.noted: 1}, next: over}
+        over: {session.hand_over: {traits.customer: "{{ item }}"}}
+"""
 READ_AND_HAND = """
 flow: read-and-hand
 trigger: {event: read-and-hand}
@@ -48,7 +59,9 @@ SETTINGS = Settings(keys=KeyRules(forms=((CUSTOMER, "exact"),), exclusive=frozen
 
 
 def collector(store: Store) -> Collector:
-    return Collector(project(LOGIN, COUNT, HAND, READ_AND_HAND, settings=SETTINGS, sources=(SHOP, PAGE)), store)
+    return Collector(
+        project(LOGIN, COUNT, HAND, HAND_IN_LOOP, READ_AND_HAND, settings=SETTINGS, sources=(SHOP, PAGE)), store
+    )
 
 
 def login(customer: str, name: str) -> dict[str, Any]:
@@ -89,6 +102,15 @@ async def test_events_before_a_hand_over_stay_and_those_behind_it_follow(store: 
     await shop.track(body | {"profile": {"id": alice}})
     assert (await shop.profile(alice))["traits"]["count"] == 1
     assert (await shop.profile(bob))["traits"]["count"] == 2
+
+
+async def test_a_turn_of_a_loop_hands_over_the_whole_run(store: Store) -> None:
+    shop = collector(store)
+    alice, bob = await alice_and_bob(shop)
+    event = {"type": "hand-in-loop", "properties": {"customers": ["C-1001", "C-2002"]}}
+    answer = await shop.track(payload(event, session="kiosk") | {"profile": {"id": alice}})
+    assert answer["profile"]["id"] == bob
+    assert "noted" not in (await shop.profile(alice))["traits"]
 
 
 async def test_the_session_stays_with_the_other_person(store: Store) -> None:
