@@ -126,7 +126,7 @@ def unit_request(
         ),
         events=(fired_event(firing, profile),),
         now=pipeline.clock.now(),
-        seed=firing_seed(firing, profile),
+        seed=firing_seed(pipeline.loading.secret, firing, profile),
         deadline=pipeline.clock.ticks() + deadline / 1000,
         replies={},
         firing=firing,

@@ -9,7 +9,7 @@ from engine.flow.effect import Deliver, Emit
 from engine.flow.message import EventMessage
 from engine.flow.plan import Flow
 from engine.flow.schedule import SCHEDULE_FIRED
-from engine.ports.ids import short_hash
+from engine.ports.ids import derived_id, short_hash
 from engine.ports.outbox import SELF
 from engine.profile.document import Profile
 from engine.tracking.unit.event import UnitEvent
@@ -31,9 +31,13 @@ class Firing(Struct, frozen=True):
     segment: str = ""
 
 
-def firing_seed(firing: Firing, profile: str = "") -> str:
-    """Return the seed of a firing's unit: the same in every process that fires it, so that its ids are the same."""
-    return short_hash("firing", firing.task, str(firing.due), profile)
+def firing_seed(secret: bytes, firing: Firing, profile: str = "") -> str:
+    """Return the seed of a firing's unit: the same in every process that fires it, so that its ids are the same.
+
+    `secret` is the store's: without it the ids would be those of the same flow on another store, and a receiver of both
+    would take the second message for a repeat of the first.
+    """
+    return derived_id(secret, "firing", firing.task, str(firing.due), profile)
 
 
 def fired_event(firing: Firing, profile: str = "") -> UnitEvent:
