@@ -218,14 +218,19 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> list[str]:
 
 def _complete(connection: sqlite3.Connection, layouts: Layouts) -> list[str]:
     """Create the missing tables of kinds. Returns their names."""
-    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    missing = [layout for name, layout in layouts.records.items() if name not in found]
-    if missing:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _tables(missing):
-            connection.execute(statement)
-        connection.execute("COMMIT")
+    if not _missing(connection, layouts):
+        return []
+    connection.execute("BEGIN IMMEDIATE")
+    missing = _missing(connection, layouts)  # another process may have been faster
+    for statement in _tables(missing):
+        connection.execute(statement)
+    connection.execute("COMMIT")
     return [layout.name for layout in missing]
+
+
+def _missing(connection: sqlite3.Connection, layouts: Layouts) -> list[RecordLayout]:
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return [layout for name, layout in layouts.records.items() if name not in found]
 
 
 def _tables(layouts: Iterable[RecordLayout]) -> Iterator[str]:

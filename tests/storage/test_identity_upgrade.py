@@ -258,6 +258,11 @@ async def test_a_server_sets_profiles_apart_when_it_evaluates_their_segments(upg
     assert await upgraded.due(served.clock.now(), 1) == []
 
 
+def of_stored_data(lines: list[str]) -> list[str]:
+    """The lines of an upgrade without those of new tables, which are added whenever a file is opened."""
+    return [line for line in lines if not line.startswith("added the table")]
+
+
 def changed_by_preview(path: Path) -> tuple[list[str], bool]:
     """The lines of a preview, and whether it has changed the file."""
     content = path.read_bytes()
@@ -271,7 +276,7 @@ async def test_the_upgrade_tells_what_it_changes_and_a_preview_tells_the_same(ol
     would, changed = changed_by_preview(path)
     assert not changed
     store = SqliteStore.open(path)
-    done = await store.migrate()
+    done = of_stored_data(await store.migrate())
     assert [await store.migrate(), await store.preview_migration(), preview(path)] == [[], [], []]
     await store.close()
     added = sum(len(each.links) > len(before[id]) for id, each in stored(path).items())
@@ -288,7 +293,9 @@ def test_of_several_processes_that_open_an_old_file_one_upgrades_it(path: Path) 
     layouts = Layouts(KINDS)
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(lambda _: prepare(path, 5000, layouts), range(4)))
-    assert sorted(map(bool, done)) == [False, False, False, True]
+    assert sorted(map(bool, map(of_stored_data, done))) == [False, False, False, True]
+    added = [line for lines in done for line in lines if line not in of_stored_data(lines)]
+    assert len(set(added)) == len(added) > 0
 
 
 @pytest.mark.parametrize("step", ["executemany", "DROP TABLE keys", "PRAGMA user_version = "])
@@ -297,7 +304,7 @@ def test_an_upgrade_that_was_killed_is_made_by_the_next_process(path: Path, old:
     assert killed.returncode == -signal.SIGKILL
     with closing(sqlite3.connect(path)) as file:
         assert rows(file, "keys") == old.tables["keys"]
-    assert len(prepare(path, 0, Layouts(KINDS))) == 4
+    assert len(of_stored_data(prepare(path, 0, Layouts(KINDS)))) == 4
     assert sum(len(profile.links) for profile in stored(path).values()) > 400
 
 

@@ -7,6 +7,7 @@ Elasticsearch commits that broke off in the middle.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -107,6 +108,7 @@ async def test_the_answers_about_every_old_record_are_the_same_as_before(upgrade
     secret = await upgraded.store.secret()
     names = names_today(upgraded.names, upgraded.answers, secret)
     found = await answers(upgraded.store, view, names, SEARCHABLE.__getitem__)
+    found["counts"] = +Counter(found["counts"])  # without the kinds of records that came later
     other = differences(found_today(found), answers_today(upgraded.answers, secret))
     # The old program took the links of units as given that were not committed.
     assert [line for line in other if "'event': 'broken-off-" not in line] == []
@@ -171,7 +173,7 @@ async def test_an_old_event_sent_again_to_an_upgraded_file_is_a_duplicate(file: 
         await collector.track(body)
         assert collector.pipeline.ledger.totals().duplicate == 1
         before = {**upgraded.answers["counts"], "profiles": 22}  # one is set apart from those whom claims had joined
-        assert dict(await upgraded.store.counts()) == before
+        assert dict(+(await upgraded.store.counts())) == before
 
 
 async def test_a_file_is_upgraded_once(file: Path) -> None:

@@ -43,4 +43,4 @@ def test_a_text_that_is_too_long_is_unfit():
 def test_a_large_text_takes_little_time():
     begun = time.process_time()
     from_json("[" + ",".join(["[]"] * 20_000) + "]")
-    assert time.process_time() - begun < 0.5
+    assert time.process_time() - begun < 3

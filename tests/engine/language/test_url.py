@@ -85,4 +85,4 @@ def test_the_longest_address_takes_little_time():
         for function in (parse_url, utm):
             with suppress(Unfit):
                 function(text)
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 5

