@@ -6,7 +6,7 @@ from msgspec import Meta, Struct, field, structs
 
 from engine.flow.run import Identify
 
-Accepted = Literal["track", "segment", "posthog", "rakam", "traintracks"]
+Accepted = Literal["track", "segment", "posthog", "rakam", "traintracks", "import"]
 SchemaMode = Literal["none", "learn", "fixed"]
 
 
