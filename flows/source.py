@@ -5,15 +5,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.language.path import parse_path
 from engine.problem import Problem, ProblemError
 from engine.project.origin import remedy as remedy_of_origin
-from engine.project.source import Source
+from engine.project.source import EventIdPlace, Source
 from engine.tracking.intake.user_token import SHORTEST_SECRET
 from flows.secret import resolve
 from flows.typed import read_struct
 
 _SECRETS = {"user_secret": SHORTEST_SECRET, "product_secret": 8}  # and the fewest characters of each
 _HASH = re.compile(r"[0-9a-f]{64}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[Source | None, list[Problem]]:
@@ -44,6 +46,8 @@ def read_source(data: Any, root: Path, environment: Mapping[str, str]) -> tuple[
         remedy = "add `product_secret: ${env:NAME}`, the product secret that the clients sign with"
         problems.append(Problem(code="H403", message=message, path=("accepts",), help=remedy))
     problems += _origins(source.origins)
+    if source.event_id is not None:
+        problems += _event_id(source, source.event_id)
     return (None if problems else source), problems
 
 
@@ -53,6 +57,26 @@ def _origins(origins: tuple[str, ...]) -> Iterator[Problem]:
         if (help := remedy_of_origin(origin)) is not None:
             message = f"`{origin}` is not the origin of a page"
             yield Problem(code="H404", message=message, path=("origins", index), help=help)
+
+
+def _event_id(source: Source, place: EventIdPlace) -> Iterator[Problem]:
+    """The problems of the place of an id: it is one place, of a request to `/collect`."""
+    if (place.header is None) == (place.path is None):
+        message = "`event_id` is one header or one path"
+        help = "write `event_id: {header: X-Delivery-Id}`, or `event_id: {path: data.id}`"
+        yield Problem(code="H404", message=message, path=("event_id",), help=help)
+    if place.header is not None and not _HEADER.fullmatch(place.header):
+        message, help = f"`{place.header}` is no name of a header", "write it as `header: X-Delivery-Id`"
+        yield Problem(code="H404", message=message, path=("event_id", "header"), help=help)
+    if place.path is not None:
+        try:
+            parse_path(place.path)
+        except ProblemError as error:
+            yield error.problem.below(("event_id", "path"))
+    if "track" not in source.accepts:
+        message = f"`event_id` is that of /collect, from which the source `{source.source}` takes nothing"
+        help = "add `track` to `accepts`, or drop `event_id`"
+        yield Problem(code="H404", message=message, path=("event_id",), on="key", help=help)
 
 
 def _resolve_secret(name: str, text: str, root: Path, environment: Mapping[str, str]) -> str:

@@ -47,11 +47,12 @@ def hops(headers: Mapping[bytes, bytes]) -> int:
     return int(text)
 
 
-def check_media_type(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse a body that cannot be JSON in UTF-8. Raises `HttpProblem` (415)."""
+def check_media_type(headers: Mapping[bytes, bytes], *more: bytes) -> None:
+    """Refuse a body that cannot be JSON in UTF-8, nor of one `more` media type. Raises `HttpProblem` (415)."""
     media, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
     media = media.strip()
-    if media not in JSON_TYPES and not (media.startswith(b"application/") and media.endswith(b"+json")):
+    is_json = media in JSON_TYPES or (media.startswith(b"application/") and media.endswith(b"+json"))
+    if not is_json and media not in more:
         detail = f"send JSON as application/json or text/plain, not {media.decode('latin-1')}"
         raise HttpProblem(415, detail, {"Accept": "application/json, text/plain"})
     for parameter in parameters.split(b";"):

@@ -13,6 +13,13 @@ SchemaMode = Literal["none", "learn", "fixed"]
 SCHEMA_MODES: Final = get_args(SchemaMode)
 
 
+class EventIdPlace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the id of a delivery is that comes in at `/collect`: in a header, or at a path of its properties."""
+
+    header: Annotated[str | None, Meta(description="The name of a header, e.g. X-Delivery-Id")] = None
+    path: Annotated[str | None, Meta(description="A path in the body or the query, e.g. delivery or data.id")] = None
+
+
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sender of events and its permissions: one file in `sources/`."""
 
@@ -80,6 +87,13 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "not by those at which they came in"
         ),
     ] = "received"
+    event_id: Annotated[
+        EventIdPlace | None,
+        Meta(
+            description="What names a delivery to /collect, {header: X-Delivery-Id} or {path: data.id}: it takes "
+            "effect once, however often it is sent"
+        ),
+    ] = None
     schema: Annotated[
         SchemaMode | None,
         Meta(

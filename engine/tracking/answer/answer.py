@@ -26,9 +26,11 @@ class Answer(Struct, frozen=True):
 def nothing_accepted(intake: Intake) -> Refusal:
     """Return the refusal of a payload of which every event was rejected."""
     refusal = _refusal(errors_of(intake.rejected))
-    if len(intake.rejected) == 1 and not intake.rejected[0].at.startswith(refusal.at):  # `/collect` has one event
-        refusal.at = intake.rejected[0].at
-        refusal.detail = f"the event could not be accepted: {intake.rejected[0].reason}"
+    if all(not one.at.startswith(refusal.at) for one in intake.rejected):  # of `/collect`: an event, or a bare list
+        refusal.at = ""
+        if len(intake.rejected) == 1:
+            refusal.at = intake.rejected[0].at
+            refusal.detail = f"the event could not be accepted: {intake.rejected[0].reason}"
     return refusal
 
 

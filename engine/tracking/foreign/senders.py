@@ -22,6 +22,7 @@ from engine.tracking.intake.event_time import TIME_REMEDY, read_event_time
 from engine.tracking.intake.ids import MAX_ID
 from engine.tracking.intake.mending import Fault, kept_body
 from engine.tracking.intake.payload import CUT, UNUSABLE, RejectedEvent, suspicious, usable, whole
+from engine.tracking.intake.usable_id import usable_id
 
 # Protocols whose clients give their events no ids. An event that has no time either looks as its repeat does, and
 # is as often a second one: a price that is set to 1, to 2 and to 1 again.
@@ -116,17 +117,6 @@ def _cut_id(event: ForeignEvent) -> str | None:
         ("event", event.id),
     )
     return next((name for name, id in ids if id is not None and REPLACEMENT in id), None)
-
-
-def usable_id(id: str | None, never: frozenset[str]) -> str | None:
-    """Return an id of at most `MAX_ID` printable characters; a hash in place of another one, None for a placeholder."""
-    if not id:
-        return None
-    if len(id) > MAX_ID or not usable(id):
-        id = id.strip()
-        if id and (len(id) > MAX_ID or not usable(id)):
-            return short_hash("id", id)
-    return None if not id or placeholder_reason(id, never) else id
 
 
 def _named(user: str | None, rules: KeyRules) -> str | None:
