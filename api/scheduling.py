@@ -11,6 +11,7 @@ from effects.ids import new_id
 from effects.recurring_work import RecurringWork
 from engine.ports.task import FiringRecord
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.schedules.scheduled import scheduled_flows
 from engine.tracking.schedules.scheduler import Scheduler
 
 SECONDS: Final = 1  # between two looks: how late a firing may start
@@ -29,7 +30,13 @@ class BackgroundScheduling:
         self._pipeline = pipeline
         self._looks = looks
         self.scheduler = Scheduler(
-            pipeline, SystemDueTimes(), new_id(), sole=sole, report_bug=_log_bug, report_fired=_log_fired
+            pipeline,
+            SystemDueTimes(),
+            new_id(),
+            scheduled_flows,
+            sole=sole,
+            report_bug=_log_bug,
+            report_fired=_log_fired,
         )
 
     async def turn(self) -> None:

@@ -12,9 +12,9 @@ from litestar.params import FromPath
 from api.problem import HttpProblem
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
-from engine.flow.plan import Flow
 from engine.flow.schedule import spec_of
 from engine.ports.task import FiringRecord, Task
+from engine.tracking.schedules.scheduled import Scheduled
 from engine.tracking.schedules.scheduler import Busy, NoTask, Scheduler
 
 WAIT_SECONDS: Final = 20.0  # for the end of a firing that was asked for; then it goes on without the request
@@ -26,7 +26,7 @@ def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
     @get("/tasks", summary="The flows with a schedule, with their next due times")
     async def tasks() -> list[dict[str, Any]]:
         zone = scheduler.timezone
-        return [serialize_task(flow, zone, task) for flow, task in await scheduler.tasks()]
+        return [serialize_task(one, zone, task) for one, task in await scheduler.tasks()]
 
     @get("/tasks/{name:str}", summary="A flow with a schedule: its state, and the log of its firings")
     async def task(name: FromPath[str]) -> dict[str, Any]:
@@ -68,12 +68,11 @@ def _not_found(name: str) -> NotFoundException:
     return NotFoundException(f"no flow with a schedule has the name {name}")
 
 
-def serialize_task(flow: Flow, timezone: str, task: Task | None) -> dict[str, Any]:
+def serialize_task(one: Scheduled, timezone: str, task: Task | None) -> dict[str, Any]:
     """Return a task as lists show it; `timezone` is the project's."""
-    assert flow.trigger.schedule is not None  # noqa: S101  # the caller has checked it
     return {
-        "task": flow.name,
-        "schedule": spec_of(flow.trigger.schedule, timezone),
+        "task": one.name,
+        "schedule": spec_of(one.schedule, timezone),
         "state": "new" if task is None else _state(task),
         "next": None if task is None else _time(task.next),
         "last": None if task is None else _time(task.last),

@@ -23,6 +23,7 @@ from effects.http import HttpPerformer
 from effects.ids import new_id
 from engine.ports.task import FiringRecord
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.schedules.scheduled import scheduled_flows
 from engine.tracking.schedules.scheduler import Busy, NoTask, Scheduler
 
 Work = Callable[[Scheduler], Awaitable[Any]]
@@ -97,7 +98,7 @@ class TaskCommand:
                     pipeline = Pipeline(project, store, performer, clock, new_id)
                     if changes:
                         await pipeline.start()
-                    return await work(Scheduler(pipeline, SystemDueTimes(), new_id()))
+                    return await work(Scheduler(pipeline, SystemDueTimes(), new_id(), scheduled_flows))
                 finally:
                     await performer.close()
 
@@ -167,7 +168,7 @@ def _record_line(record: Document) -> Text:
 
 
 async def _listed(scheduler: Scheduler) -> list[Document]:
-    return [serialize_task(flow, scheduler.timezone, task) for flow, task in await scheduler.tasks()]
+    return [serialize_task(one, scheduler.timezone, task) for one, task in await scheduler.tasks()]
 
 
 def _details(name: str, work: Work) -> Work:

@@ -12,6 +12,7 @@ from engine.tracking.intake.payload import Options
 from engine.tracking.operations.own_events import track_own
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.claim import write_task
+from engine.tracking.schedules.scheduled import Scheduled, scheduled_flows
 from engine.tracking.schedules.scheduler import Scheduler
 
 DEBUGGED = Options(debugger="all")
@@ -28,15 +29,14 @@ class CaseTasks:
             pipeline,
             SystemDueTimes(),
             "test",
-            only=timed,
-            options=DEBUGGED,
+            lambda pipeline: _of_case(pipeline, timed),
             report_bug=lambda name, bug: self._bugs.append(bug),
         )
 
     async def start(self, flow: str | None, state: dict[str, Any]) -> None:
         """Store the tasks; that of `flow` begins with a state."""
         await self._scheduler.store_tasks()
-        if state and flow in self._scheduler.flows:
+        if state and flow is not None and flow in self._scheduler.scheduled:
             task = await self._scheduler.task(flow)
             await write_task(self._store, structs.replace(task, version=task.version + 1, state=state), task.version)
 
@@ -56,7 +56,7 @@ class CaseTasks:
 
     async def state(self, flow: str) -> dict[str, Any] | None:
         """Return what a flow keeps from one firing to the next; None if it has no schedule."""
-        return (await self._scheduler.task(flow)).state if flow in self._scheduler.flows else None
+        return (await self._scheduler.task(flow)).state if flow in self._scheduler.scheduled else None
 
     async def _settled(self) -> None:
         await self._scheduler.settled()
@@ -66,3 +66,9 @@ class CaseTasks:
             for delivery in own:
                 await track_own(self._pipeline, delivery)
                 await self._store.commit(Unit(changes=(RecordDelete(DELIVERIES, delivery.id, delivery.version),)))
+
+
+def _of_case(pipeline: Pipeline, timed: frozenset[str]) -> dict[str, Scheduled]:
+    """Return the flows that time fires in a case; their runs are debugged."""
+    scheduled = scheduled_flows(pipeline, DEBUGGED)
+    return {name: one for name, one in scheduled.items() if name in timed}

@@ -1,6 +1,6 @@
-"""The scheduler: fires the flows with a schedule when they are due, each due time once among all processes.
+"""The scheduler: fires flows with a schedule and tasks when they are due, each due time once among all processes.
 
-Each such flow has a task: one document, which holds when it is due next, what its runs keep, and the log of its
+Each has a task in the store: one document, which holds when it is due next, what its runs keep, and the log of its
 firings. The steps of a firing:
 
     look       once a second: the tasks whose `next` has come, by one indexed query
@@ -10,7 +10,8 @@ firings. The steps of a firing:
     commit     all that the run did and the task, with its next due time and its state, as one unit over the version of
                the claim
 
-For a segment the run is one unit for each member, page by page, and the task keeps the place (`fan_out`).
+For a segment the run is one unit for each member, page by page, and the task keeps the place (`fan_out`). A script
+stores events first, under ids by which a repeat takes no effect, and then the task (`script_firing`).
 
 Invariants
 ----------
@@ -30,29 +31,26 @@ Failures
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Final
 
-from engine.flow.plan import Flow
-from engine.flow.schedule import Schedule, spec_of
+from engine.flow.schedule import spec_of
 from engine.ports.due_times import DueTimes
 from engine.ports.kinds import TASKS
 from engine.ports.store import Conflict, Unavailable
 from engine.ports.task import FiringRecord, Task
 from engine.project.project import Project
-from engine.tracking.intake.payload import Options
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.claim import TAKEOVER_SECONDS, Claim, TakenOver, write_task
-from engine.tracking.schedules.fan_out import FanOut, Paused
-from engine.tracking.schedules.flow_firing import FlowFiring
+from engine.tracking.schedules.fan_out import Paused
 from engine.tracking.schedules.passed_times import INDEXED_MS, After, Decision, decide, missed_before, start_of
+from engine.tracking.schedules.scheduled import Scheduled, ScheduledOf
 from engine.tracking.schedules.task_changes import gone, new_task, paused, rescheduled, resumed, skipped
 
 AT_ONCE: Final = 16  # firings of one process
 EVERY_TASK: Final = 253_402_300_799_000  # ms: the end of the year 9999, by which every task is due
 MAX_TASKS: Final = 10_000
 PUT_OFF_SECONDS: Final = 60  # after a bug
-PLAIN: Final = Options()
 
 FiringCoroutine = Coroutine[None, None, FiringRecord | None]
 FiringTask = asyncio.Task[FiringRecord | None]
@@ -63,13 +61,13 @@ class Busy(Exception):
 
 
 class NoTask(Exception):
-    """No flow with a schedule has this name."""
+    """Nothing with a schedule has this name."""
 
 
 class Scheduler:
-    """The scheduler of one process. `holder` is drawn at its start; `sole` says that the store has no other process.
+    """The scheduler of one process, for all that is `scheduled` in the project that is in use.
 
-    With `only`, it knows no other flows than these.
+    `holder` is drawn at its start; `sole` says that the store has no other process.
     """
 
     def __init__(
@@ -77,10 +75,9 @@ class Scheduler:
         pipeline: Pipeline,
         due_times: DueTimes,
         holder: str,
+        scheduled: ScheduledOf,
         *,
         sole: bool = False,
-        only: frozenset[str] | None = None,
-        options: Options = PLAIN,
         report_bug: Callable[[str, BaseException], None] = lambda name, bug: None,
         report_fired: Callable[[str, FiringRecord], None] = lambda name, record: None,
     ) -> None:
@@ -88,8 +85,8 @@ class Scheduler:
         self._due_times = due_times
         self._holder = holder
         self._sole = sole
-        self._only = only
-        self._options = options
+        self._scheduled_of = scheduled
+        self._scheduled: tuple[Project, Mapping[str, Scheduled]] | None = None  # of the project that was used last
         self._report_bug, self._report_fired = report_bug, report_fired
         self._stored_for: Project | None = None  # the project whose tasks are stored
         self._running: dict[str, FiringTask] = {}
@@ -105,61 +102,62 @@ class Scheduler:
         return self._pipeline.project.settings.timezone
 
     @property
-    def flows(self) -> dict[str, Flow]:
-        """The flows with a schedule, by name."""
-        flows = self._pipeline.project.flows
-        scheduled = {flow.name: flow for flow in flows if flow.trigger.schedule is not None}
-        return scheduled if self._only is None else {name: scheduled[name] for name in scheduled.keys() & self._only}
+    def scheduled(self) -> Mapping[str, Scheduled]:
+        """All that has a schedule, by name."""
+        project = self._pipeline.project
+        if self._scheduled is None or self._scheduled[0] is not project:
+            self._scheduled = project, self._scheduled_of(self._pipeline)
+        return self._scheduled[1]
 
     async def store_tasks(self) -> None:
-        """Store the schedules of this process's project: of new flows, of changed ones, and of those that are gone.
+        """Store the schedules of this process's project: new ones, changed ones, and that some are gone.
 
         Raises `Unavailable`.
         """
-        project, flows = self._pipeline.project, self.flows
-        for flow in flows.values():
-            await self._store_task(flow)
+        project, scheduled = self._pipeline.project, self.scheduled
+        for one in scheduled.values():
+            await self._store_task(one)
         for task in await self._store.due_records(TASKS, EVERY_TASK, MAX_TASKS):
-            if task.id not in flows:
+            if task.id not in scheduled:
                 await self._change(task.id, gone)
         self._stored_for = project
 
-    async def tasks(self) -> list[tuple[Flow, Task | None]]:
-        """Return the flows with a schedule, by name, and their tasks as they are stored. Raises `Unavailable`."""
-        return [(flow, await self._store.record(TASKS, name)) for name, flow in sorted(self.flows.items())]
+    async def tasks(self) -> list[tuple[Scheduled, Task | None]]:
+        """Return all that has a schedule, by name, and its tasks as they are stored. Raises `Unavailable`."""
+        return [(one, await self._store.record(TASKS, name)) for name, one in sorted(self.scheduled.items())]
 
     async def task(self, name: str) -> Task:
         """Return a task as it is stored, or as it would be stored. Raises `NoTask` and `Unavailable`."""
-        flow = self._flow(name)
+        one = self._one(name)
         task = await self._store.record(TASKS, name)
-        return self._new_task(flow) if task is None else task
+        return self._new_task(one) if task is None else task
 
     async def pause(self, name: str) -> Task:
         """Pause a task. Raises `NoTask` and `Unavailable`."""
-        await self._store_task(self._flow(name))
+        await self._store_task(self._one(name))
         return await self._change(name, lambda task: task if task.paused else paused(task))
 
     async def resume(self, name: str) -> Task:
         """Resume a task: it goes on with the first due time after now. Raises `NoTask` and `Unavailable`."""
-        flow = self._flow(name)
-        await self._store_task(flow)
-        next = self._after(flow)(self._pipeline.clock.now())
+        one = self._one(name)
+        await self._store_task(one)
+        next = self._after(one)(self._pipeline.clock.now())
         return await self._change(name, lambda task: resumed(task, next) if task.paused else task)
 
     async def run_now(self, name: str) -> FiringTask:
         """Begin to fire a task now, whenever it is due. Raises `NoTask`, `Busy` and `Unavailable`."""
-        flow = self._flow(name)
-        await self._store_task(flow)
+        one = self._one(name)
+        await self._store_task(one)
         task = await self.task(name)
         if name in self._running or not self._is_free(task):
             raise Busy(name)
         now = self._pipeline.clock.now()
-        since = now - INDEXED_MS if _schedule(flow).segment else now
+        since = now - INDEXED_MS if one.schedule.segment else now
         due = task.firing.due if task.firing is not None else max(since, (task.last or 0) + 1)
         claim = await Claim.take(self._store, task, self._holder, due)
         if claim is None:
             raise Busy(name)
-        return self._begin(name, self._fire_claimed(flow, claim, 0))
+        return self._begin(name, self._fire_claimed(one, claim, 0))
 
     # ---- firing -----------------------------------------------------------------------------------------------------
 
@@ -167,26 +165,26 @@ class Scheduler:
         """Begin to fire what is due now. Returns how many firings have begun. Raises `Unavailable`."""
         if self._stored_for is not self._pipeline.project:
             await self.store_tasks()
-        begun, flows = 0, self.flows
-        if not flows:
+        begun, scheduled = 0, self.scheduled
+        if not scheduled:
             return 0
         for task in await self._store.due_records(TASKS, self._pipeline.clock.now(), MAX_TASKS):
-            flow = flows.get(task.id)
-            if flow is None or task.id in self._running or len(self._running) >= AT_ONCE or self._closing:
+            one = scheduled.get(task.id)
+            if one is None or task.id in self._running or len(self._running) >= AT_ONCE or self._closing:
                 continue
             if self._pipeline.clock.ticks() < self._put_off.get(task.id, float("-inf")):
                 continue
-            if self._decision(flow, task) is not None:
-                self._begin(task.id, self._fire(flow))
+            if self._decision(one, task) is not None:
+                self._begin(task.id, self._fire(one))
                 begun += 1
         return begun
 
     async def next_start(self) -> int | None:
         """Return when the next firing starts (ms), with its jitter; None if no task is due. Raises `Unavailable`."""
         starts = []
-        for flow, task in await self.tasks():
+        for one, task in await self.tasks():
             if task is not None and task.next is not None:
-                starts.append(start_of(_schedule(flow), flow.name, task.next))
+                starts.append(start_of(one.schedule, one.name, task.next))
         return min(starts, default=None)
 
     async def settled(self) -> None:
@@ -201,25 +199,20 @@ class Scheduler:
             task.cancel()
         await self.settled()
 
-    async def _fire(self, flow: Flow) -> FiringRecord | None:
-        """Fire a flow, or skip due times, if its task still wants it. Raises `Unavailable`."""
-        task = await self._store.record(TASKS, flow.name)
-        decision = self._decision(flow, task) if task is not None else None
+    async def _fire(self, one: Scheduled) -> FiringRecord | None:
+        """Fire something, or skip due times, if its task still wants it. Raises `Unavailable`."""
+        task = await self._store.record(TASKS, one.name)
+        decision = self._decision(one, task) if task is not None else None
         if task is None or decision is None or not self._is_free(task):
             return None
         if decision.due is None:
             await self._skip(task, decision)
             return None
         claim = await Claim.take(self._store, task, self._holder, decision.due)
-        return await self._fire_claimed(flow, claim, decision.missed) if claim is not None else None
+        return await self._fire_claimed(one, claim, decision.missed) if claim is not None else None
 
-    async def _fire_claimed(self, flow: Flow, claim: Claim, missed: int) -> FiringRecord | None:
-        schedule, next = _schedule(flow), self._after(flow)(claim.due)
-        firing: FlowFiring | FanOut
-        if schedule.segment:
-            firing = FanOut(self._pipeline, flow, claim, missed, next, self._options)
-        else:
-            firing = FlowFiring(self._pipeline, flow, claim, missed, next, self._options)
+    async def _fire_claimed(self, one: Scheduled, claim: Claim, missed: int) -> FiringRecord | None:
+        firing = one.begin(claim, missed, self._after(one)(claim.due))
         try:
             record = await firing.fire()
         except (TakenOver, Paused):
@@ -227,7 +220,7 @@ class Scheduler:
         except asyncio.CancelledError:
             await self._leave(claim)
             raise
-        self._report_fired(flow.name, record)
+        self._report_fired(one.name, record)
         return record
 
     async def _leave(self, claim: Claim) -> None:
@@ -238,15 +231,15 @@ class Scheduler:
         except Unavailable as unavailable:  # then others wait until the claim has not changed for long enough
             self._pipeline.report(unavailable)
 
-    def _decision(self, flow: Flow, task: Task) -> Decision | None:
+    def _decision(self, one: Scheduled, task: Task) -> Decision | None:
         """Return what to do about a task as it is stored; None if nothing is to do, or another schedule is stored."""
-        if task.next is None or task.spec != spec_of(_schedule(flow), self.timezone):
+        if task.next is None or task.spec != spec_of(one.schedule, self.timezone):
             return None
-        now, after = self._pipeline.clock.now(), self._after(flow)
+        now, after = self._pipeline.clock.now(), self._after(one)
         if task.firing is not None and (task.next <= now):
             due = task.firing.due
             return Decision(due, missed_before(due, task.next, after), after(due))
-        return decide(_schedule(flow), task.id, task.next, now, after)
+        return decide(one.schedule, task.id, task.next, now, after)
 
     def _is_free(self, task: Task) -> bool:
         """Return whether a task is not claimed, or its claim is this process's or has not changed for long enough."""
@@ -290,35 +283,35 @@ class Scheduler:
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
-    def _after(self, flow: Flow) -> After:
-        schedule, zone = _schedule(flow), self.timezone
-        return lambda time: self._due_times.after(schedule, time, zone)
+    def _after(self, one: Scheduled) -> After:
+        zone = self.timezone
+        return lambda time: self._due_times.after(one.schedule, time, zone)
 
-    def _flow(self, name: str) -> Flow:
-        flow = self.flows.get(name)
-        if flow is None:
+    def _one(self, name: str) -> Scheduled:
+        one = self.scheduled.get(name)
+        if one is None:
             raise NoTask(name)
-        return flow
+        return one
 
-    def _new_task(self, flow: Flow) -> Task:
+    def _new_task(self, one: Scheduled) -> Task:
         now = self._pipeline.clock.now()
-        return new_task(flow.name, spec_of(_schedule(flow), self.timezone), now, self._after(flow)(now))
+        return new_task(one.name, spec_of(one.schedule, self.timezone), now, self._after(one)(now))
 
-    async def _store_task(self, flow: Flow) -> None:
-        while not await self._stored(flow):
+    async def _store_task(self, one: Scheduled) -> None:
+        while not await self._stored(one):
             pass
 
-    async def _stored(self, flow: Flow) -> bool:
-        """Store the schedule of a flow, if another one is stored. Returns False if another process was faster."""
+    async def _stored(self, one: Scheduled) -> bool:
+        """Store the schedule of something, if another one is stored. Returns False if another process was faster."""
         now = self._pipeline.clock.now()
-        spec = spec_of(_schedule(flow), self.timezone)
-        task = await self._store.record(TASKS, flow.name)
+        spec = spec_of(one.schedule, self.timezone)
+        task = await self._store.record(TASKS, one.name)
         if task is not None and task.spec == spec and (task.paused or task.next is not None):
             return True
         if task is None:
-            changed = self._new_task(flow)
+            changed = self._new_task(one)
         else:  # a clock that was set back does not bring back a due time
-            changed = rescheduled(task, spec, now, self._after(flow)(max(now, task.last or 0)))
+            changed = rescheduled(task, spec, now, self._after(one)(max(now, task.last or 0)))
         try:
             await write_task(self._store, changed, task.version if task is not None else 0)
         except Conflict:
@@ -338,8 +331,3 @@ class Scheduler:
             except Conflict:
                 continue
             return changed
-
-
-def _schedule(flow: Flow) -> Schedule:
-    assert flow.trigger.schedule is not None  # noqa: S101  # the caller has checked it
-    return flow.trigger.schedule

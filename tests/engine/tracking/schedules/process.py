@@ -9,6 +9,7 @@ from engine.ports.store import Store
 from engine.ports.task import Task
 from engine.ports.world import Performer
 from engine.project.project import Project
+from engine.tracking.schedules.scheduled import scheduled_flows
 from engine.tracking.schedules.scheduler import Scheduler
 from tests.engine.tracking.collector import Collector
 
@@ -40,7 +41,11 @@ class Process(Collector):
             self.clock.set(now)
         self.bugs: list[BaseException] = []
         self.scheduler = Scheduler(
-            self.pipeline, SystemDueTimes(), holder, report_bug=lambda name, bug: self.bugs.append(bug)
+            self.pipeline,
+            SystemDueTimes(),
+            holder,
+            scheduled_flows,
+            report_bug=lambda name, bug: self.bugs.append(bug),
         )
 
     async def start(self) -> None:

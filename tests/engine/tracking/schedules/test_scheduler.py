@@ -208,7 +208,7 @@ async def test_a_jitter_delays_the_start_alike_in_every_process(opened: Opener) 
     delays = []
     for each in (a, b):
         delay = 0
-        while not each.scheduler._decision(next(iter(each.scheduler.flows.values())), await each.task()):
+        while not each.scheduler._decision(next(iter(each.scheduler.scheduled.values())), await each.task()):
             each.clock.advance(SECOND)
             delay += 1
         delays.append(delay)
