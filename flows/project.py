@@ -18,6 +18,7 @@ from engine.flow.plan import Flow
 from engine.flow.registry import Registry
 from engine.problem import Problem
 from engine.project.project import Project, Settings
+from engine.project.script_task import ScriptTask
 from engine.project.source import SCHEMA_MODES, Source, Target, is_mail, schema_of
 from flows.claimed_keys import claims_beside_proofs, keys_of_sources
 from flows.client_sendable import client_sendable
@@ -28,7 +29,7 @@ from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_ech
 from flows.dropped_deliveries import dropped_deliveries
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
-from flows.files import FOLDERS, SETTINGS, file_name, listing, misplaced_files, read_text
+from flows.files import FOLDERS, SETTINGS, WITH_SOURCE, file_name, listing, misplaced_files, read_text
 from flows.flow_text import compiler_of, version_of
 from flows.foreign_users import refused_users, users_without_a_key
 from flows.geo import places_without_database
@@ -36,11 +37,13 @@ from flows.look_up_time import late_look_ups
 from flows.own_nodes import own_nodes
 from flows.reader import Document, read_yaml
 from flows.schema import read_schema, unused_schema, with_fixed_schema
+from flows.script import ScriptPlace
 from flows.secret import is_made_up
 from flows.segment import read_segment
 from flows.settings import LoadedSettings, read_settings
 from flows.shared_keys import shared_key
 from flows.source import read_source
+from flows.task import read_task
 
 T = TypeVar("T")
 
@@ -89,6 +92,8 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     flows = loader.folder("flows", "flow", reader.read)
     if len(reader.counters) >= len(flows.names):  # else a flow that cannot be read may count them
         loader.check_counters(segments, frozenset().union(*reader.counters))
+    tasks = loader.folder("tasks", "task", lambda document, data: read_task(data, names, loader.place_of(document)))
+    distinct = loader.distinct_tasks(tasks, flows)
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
     loader.check_deliveries(flows, applied, settings.targets)
@@ -104,6 +109,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         sources=applied,
         targets=settings.targets,
         schemas=schemas.values,
+        tasks=distinct,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names, own.registry, own.packages)
@@ -259,6 +265,20 @@ class _Loader:
             if settings.keys.user is not None:
                 self.diagnostics += diagnose(document, refused_users(source))
 
+    def place_of(self, document: Document) -> ScriptPlace:
+        """Return where the scripts of a file are."""
+        return ScriptPlace(self.root, (self.root / document.name).parent, self.environment)
+
+    def distinct_tasks(self, tasks: _Folder, flows: _Folder) -> dict[str, ScriptTask]:
+        """Return the tasks without those that have the name of a flow with a schedule, which are reported.
+
+        In the store, both would have one state.
+        """
+        scheduled = {name for name, flow in flows.values.items() if flow.trigger.schedule is not None}
+        for name in sorted(scheduled & tasks.values.keys()):
+            self._report_duplicate(tasks.documents[name], flows.documents[name], "task", name, other="flow")
+        return {name: task for name, task in tasks.values.items() if name not in scheduled}
+
     def check_look_up_times(self, flows: _Folder, sources: Mapping[str, Source]) -> None:
         """Report flows whose look-ups may take longer than a source waits for its answer."""
         for name, document in flows.documents.items():
@@ -315,7 +335,11 @@ class _Loader:
         others = {folder.removesuffix("s"): folder for folder in FOLDERS}
         entries = document.entries() or {}
         other = next((word for word in others if word in entries and entries[word] not in SCHEMA_MODES), key)
-        if key in entries or other == key:
+        with_source = next((word for word in WITH_SOURCE if word in entries), None)  # its files name a source, too
+        if with_source is None and (key in entries or "script" in entries):
+            return False
+        other = with_source or other
+        if other == key:
             return False
         problem = Problem(
             code="H411",
@@ -327,9 +351,9 @@ class _Loader:
         self.diagnostics += diagnose(document, [problem])
         return True
 
-    def _report_duplicate(self, document: Document, first: Document, key: str, name: str) -> None:
-        position = first.position((key,))
-        message = f"{first.name} has the {key} `{name}` as well"
+    def _report_duplicate(self, document: Document, first: Document, key: str, name: str, other: str = "") -> None:
+        position = first.position((other or key,))
+        message = f"{first.name} has the {other or key} `{name}` as well"
         related = Related(file=first.name, line=position.line, column=position.column, message="this one is used")
         problem = Problem(code="H405", message=message, path=(key,), help="give one of them another name")
         self.diagnostics += diagnose(document, [problem], (related,))

@@ -4,19 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.flow.cron import EXAMPLE, Cron, CronError, read_cron
+from msgspec import structs
+
 from engine.flow.names import ProjectNames
 from engine.flow.problem_list import ProblemList
-from engine.flow.schedule import CATCH_UP, DEADLINE_MS, SCHEDULE_FIRED, SHORTEST_MS, CatchUp, Schedule
-from engine.language.duration import read_duration
-from engine.language.moment import zone_remedy
+from engine.flow.schedule import SCHEDULE_FIRED, Schedule
+from engine.flow.schedule_times import TIME_KEYS, read_times
 from engine.language.rate import Rate, read_rate
-from engine.language.zone import find_zone
 from engine.problem import KeyPath
 from engine.validation_message import format_value
 
-SCHEDULE_KEYS: Final = ("schedule", "every", "timezone", "catch_up", "jitter", "deadline", "for", "rate")
-LONGEST_DEADLINE_MS: Final = 3_600_000
+SCHEDULE_KEYS: Final = (*TIME_KEYS, "for", "rate")
+_LONGER: Final = "a run that needs more time keeps a cursor with `state.set`, and goes on at its next firing"
 _AT: KeyPath = ("trigger",)
 _FOR = re.compile(r"segment\s+(\S+)")
 
@@ -29,29 +28,10 @@ def is_scheduled(raw: Mapping[str, Any]) -> bool:
 def read_schedule(raw: Mapping[str, Any], names: ProjectNames, problems: ProblemList) -> Schedule:
     """Return the schedule of a trigger. Adds its errors to `problems`; the schedule is then incomplete."""
     _check_beside(raw, problems)
-    text, fields, every = "", None, 0
-    if "schedule" in raw:
-        text, fields = _cron(raw["schedule"], problems)
-    elif "every" in raw:
-        every = _every(raw["every"], problems)
-    segment = _segment(raw, names, problems)
-    schedule = Schedule(
-        cron=text,
-        fields=fields,
-        every_ms=every,
-        timezone=_timezone(raw, problems),
-        catch_up=_catch_up(raw, problems),
-        jitter_ms=_duration(raw, "jitter", 0, problems),
-        deadline_ms=_duration(raw, "deadline", DEADLINE_MS, problems),
-        segment=segment,
-        rate=_rate(raw, problems),
-    )
-    if every and schedule.jitter_ms >= every:
-        problems.add("H114", "`jitter` is shorter than the time from one firing to the next", (*_AT, "jitter"))
-    if schedule.deadline_ms > LONGEST_DEADLINE_MS:
-        help = "a run that needs more time keeps a cursor with `state.set`, and goes on at its next firing"
-        problems.add("H114", "`deadline` is at most 1h", (*_AT, "deadline"), help=help)
-    return schedule
+    found = ProblemList()
+    schedule = read_times(raw, found, longer=_LONGER)
+    problems += [problem.below(_AT) for problem in found]
+    return structs.replace(schedule, segment=_segment(raw, names, problems), rate=_rate(raw, problems))
 
 
 def check_unscheduled(raw: Mapping[str, Any], problems: ProblemList) -> None:
@@ -69,81 +49,15 @@ def _check_beside(raw: Mapping[str, Any], problems: ProblemList) -> None:
     def add(key: str, message: str, help: str) -> None:
         problems.add("H123", message, (*_AT, key), on="key", help=help)
 
-    if "schedule" in raw and "every" in raw:
-        help = "`schedule` is for times of day, `every` for a span of time"
-        add("every", "`schedule` and `every` are one in place of the other", help)
     if "event" in raw:
         help = "let the scheduled flow emit the event with `event.emit`, or write two flows"
         add("event", "a flow starts by an event or by a schedule, not by both", help)
     if "source" in raw:
         help = "a schedule has no sender: delete this line"
         add("source", "`source` belongs to events, and this flow has a schedule", help)
-    if "every" in raw and "schedule" not in raw and "timezone" in raw:
-        help = "spans of time are the same in every zone: delete this line, or write `schedule`"
-        add("timezone", "`timezone` belongs to `schedule`", help)
     if "rate" in raw and "for" not in raw:
         help = "write `for: segment NAME` as well, or delete this line"
         add("rate", "`rate` belongs to `for`", help)
-
-
-def _cron(raw: Any, problems: ProblemList) -> tuple[str, Cron | None]:
-    at = (*_AT, "schedule")
-    if not isinstance(raw, str):
-        problems.add("H103", "`schedule` is a cron expression, a text", at, help=EXAMPLE)
-        return "", None
-    if read_duration(raw) is not None:
-        problems.add("H114", f"`{raw}` is a span of time", at, help=f"write `every: {raw}` in place of `schedule`")
-        return "", None
-    try:
-        return " ".join(raw.split()), read_cron(raw)
-    except CronError as error:
-        problems.add("H114", str(error), at, help=error.help)
-        return "", None
-
-
-def _every(raw: Any, problems: ProblemList) -> int:
-    at = (*_AT, "every")
-    every = read_duration(raw)
-    if every is None:
-        help = "write a number with ms, s, m, h or d: `every: 15m`"
-        if isinstance(raw, str) and len(raw.split()) > 1:
-            help += '; for a cron expression `schedule: "0 6 * * *"`'
-        problems.add("H119", f"`{format_value(raw)}` is not a duration", at, help=help)
-        return 0
-    if every < SHORTEST_MS or every % SHORTEST_MS:
-        help = "write whole seconds: `every: 1s`; what must follow an event at once is a flow of that event"
-        problems.add("H114", f"`{raw}` is not a whole number of seconds", at, help=help)
-    return every
-
-
-def _timezone(raw: Mapping[str, Any], problems: ProblemList) -> str:
-    name = raw.get("timezone", "")
-    if "timezone" not in raw or (isinstance(name, str) and find_zone(name) is not None):
-        return str(name)
-    help = zone_remedy(name) if isinstance(name, str) else "write a name such as `Europe/Berlin`"
-    problems.add("H114", f"`{format_value(name)}` is not a time zone", (*_AT, "timezone"), help=help)
-    return ""
-
-
-def _catch_up(raw: Mapping[str, Any], problems: ProblemList) -> CatchUp:
-    value = raw.get("catch_up", "last")
-    if value in CATCH_UP:
-        found: CatchUp = value
-        return found
-    help = "last: the newest stands for all that were missed; none: skip them; all: each, at most 100"
-    problems.add("H114", f"`{format_value(value)}` is not a way to catch up", (*_AT, "catch_up"), help=help)
-    return "last"
-
-
-def _duration(raw: Mapping[str, Any], key: str, default: int, problems: ProblemList) -> int:
-    if key not in raw:
-        return default
-    value = read_duration(raw[key])
-    if value is None or (key == "deadline" and value == 0):
-        help = f"write a number with ms, s, m, h or d: `{key}: 5m`"
-        problems.add("H119", f"`{format_value(raw[key])}` is not a duration", (*_AT, key), help=help)
-        return default
-    return value
 
 
 def _segment(raw: Mapping[str, Any], names: ProjectNames, problems: ProblemList) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from engine.project.script import Script
+
 
 class ScriptFailed(Exception):
     """A script threw, has no function of the wanted name, took too much memory, or crashed. `reason` is for authors."""
@@ -31,14 +33,6 @@ class ScriptLine(Struct, frozen=True):
 
     level: str
     text: str
-
-
-class Script(Struct, frozen=True, kw_only=True):
-    """An author's script, read when the project is loaded. `params` are the configured values, by name."""
-
-    file: str  # in the project's directory, for messages
-    text: str
-    params: Mapping[str, Any] = {}
 
 
 class ScriptRequest(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from engine.profile.declared import Fields
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.project.geo import Geo
 from engine.project.retention import Retention
+from engine.project.script_task import ScriptTask
 from engine.project.secret import Secret
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
@@ -80,6 +81,7 @@ class Project(Struct, frozen=True, kw_only=True):
     sources: Mapping[str, Source] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # declared ones, by the types of events
+    tasks: Mapping[str, ScriptTask] = field(default_factory=dict)
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     @property

@@ -1,0 +1,1 @@
+function module(queryParams, body) { return null }
