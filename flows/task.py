@@ -32,7 +32,7 @@ def read_task(data: Any, names: ProjectNames, place: ScriptPlace) -> tuple[Scrip
     """Return the task in `data`, or None with its problems."""
     problems = ProblemList(_wrong_keys(data))
     name, source = data.get("task"), data.get("source")
-    if not isinstance(name, str) or not FLOW_NAME.fullmatch(name):
+    if "task" in data and (not isinstance(name, str) or not FLOW_NAME.fullmatch(name)):
         slug = slug_of(str(name)) if isinstance(name, str | int) else ""
         help = "small letters, digits, - and _" + (f": `task: {slug}`" if slug and slug != name else "")
         problems.add("H404", f"`{name}` is not the name of a task", ("task",), help=help)
@@ -61,6 +61,10 @@ def _wrong_keys(data: Mapping[str, Any]) -> Iterator[Problem]:
     if not {"schedule", "every"} & (data.keys() | stood_in_for):
         help = 'add `every: 15m`, or `schedule: "0 6 * * *"`'
         yield Problem(code="H403", message="a task needs a schedule", on="key", help=help)
-    for key, help in (("source", "add `source: NAME`, the source of its events"), ("script", "add `script: NAME.js`")):
+    for key, help in (
+        ("task", "begin the file with `task: the-name`"),
+        ("source", "add `source: NAME`, the source of its events"),
+        ("script", "add `script: NAME.js`"),
+    ):
         if key not in data and key not in stood_in_for:
             yield Problem(code="H403", message=f"a task needs `{key}`", on="key", help=help)

@@ -20,7 +20,7 @@ from engine.flow.ask import HttpReply, NoAnswer, Reply
 from engine.profile.fold import fold
 from engine.profile.profile_view import profile_view
 from engine.project.project import Project
-from engine.tracking.intake.collect import collect_intake
+from engine.tracking.intake.collect import Body, collect_intake
 from engine.tracking.intake.payload import Intake, read_track
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
@@ -110,7 +110,7 @@ def played() -> Played:
 def read(line: dict[str, Any], ids: dict[str, str]) -> Intake:
     if line["to"].startswith("/collect"):
         _, _, type, source = line["to"].split("/")
-        return collect_intake(type, source, None, line["body"])
+        return collect_intake(type, source, None, Body((line["body"],)))
     profile = {"profile": {"id": ids[line["visitor"]]}} if line["visitor"] in ids else {}
     options = {**line["body"].get("options", {}), "debugger": True}
     body = json.dumps({**line["body"], **profile, "options": options}).encode()
