@@ -12,12 +12,23 @@ from msgspec import Struct
 from engine.project.script import Script
 
 
-class ScriptFailed(Exception):
-    """A script threw, has no function of the wanted name, took too much memory, or crashed. `reason` is for authors."""
+class ScriptLine(Struct, frozen=True):
+    """A line that a script has logged. `level` is debug, info, warn or error."""
 
-    def __init__(self, reason: str) -> None:
+    level: str
+    text: str
+
+
+class ScriptFailed(Exception):
+    """A script threw, has no function of the wanted name, took too much memory, or crashed. `reason` is for authors.
+
+    `log` has the lines that it had logged until then, as far as they are known.
+    """
+
+    def __init__(self, reason: str, log: tuple[ScriptLine, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.log = log
 
 
 class ScriptTimedOut(ScriptFailed):
@@ -26,13 +37,6 @@ class ScriptTimedOut(ScriptFailed):
 
 class ScriptsNotInstalled(ScriptFailed):
     """The extra `headrace[js]` is not installed; the message says how to install it."""
-
-
-class ScriptLine(Struct, frozen=True):
-    """A line that a script has logged. `level` is debug, info, warn or error."""
-
-    level: str
-    text: str
 
 
 class ScriptRequest(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Tasks: the stored state of a scheduled flow. Its document commits the units of its firings."""
+"""Tasks: the stored state of a flow with a schedule, or of a script. Its document commits what its firings do."""
 
 from typing import Any
 
@@ -14,7 +14,10 @@ class TaskClaim(Struct, frozen=True, omit_defaults=True):
 
 
 class FiringRecord(Struct, frozen=True, omit_defaults=True):
-    """The result of a firing, for the task's log. Times are in ms; `missed` counts firings that it stands for."""
+    """The result of a firing, for the task's log. Times are in ms; `missed` counts firings that it stands for.
+
+    Of a script, `events` and `rejected` count what it stored, and `lines` are the last ones that it logged.
+    """
 
     due: int
     began: int
@@ -23,10 +26,13 @@ class FiringRecord(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     missed: int = 0
     run: str = ""
+    events: int = 0
+    rejected: int = 0
+    lines: tuple[str, ...] = ()
 
 
 class Task(Struct, frozen=True, omit_defaults=True):
-    """A scheduled flow. `id` is the flow's name; `spec` is its schedule as it was when `next` was computed.
+    """A flow with a schedule, or a script, of the name `id`. `spec` is its schedule as it was when `next` was computed.
 
     `next` (ms) is the next due time, nominal; None while it is paused or gone. `state` is what its runs keep from one
     firing to the next. `place` is how far a firing for a segment has come.

@@ -35,10 +35,13 @@ def grouped_intakes(translation: Translation, source: Source, protocol: str, rul
 
 
 def grouping_steps(
-    translation: Translation, source: Source, protocol: str, rules: KeyRules
+    translation: Translation, source: Source, protocol: str, rules: KeyRules, seed: str = ""
 ) -> Generator[None, None, list[IntakeGroup]]:
-    """Do the same, and yield between two events: a large request takes long."""
-    content_ids = _ContentIds(source, protocol)
+    """Do the same, and yield between two events: a large request takes long.
+
+    With a `seed` every event has an id: where it would have none, one of its text and the seed.
+    """
+    content_ids = _ContentIds(source, protocol, seed)
     groups = Groups()
     for index, event in enumerate(translation.events):
         if index:
@@ -58,18 +61,22 @@ def grouping_steps(
 class _ContentIds:
     """Ids of events whose clients give none, made of their texts, where the source or the protocol asks for that."""
 
-    def __init__(self, source: Source, protocol: str) -> None:
+    def __init__(self, source: Source, protocol: str, seed: str) -> None:
         self._of_all = source.deduplicate == "content"
         self._of_timed = source.deduplicate is None and protocol in WITHOUT_IDS
         self._names = (source.source, protocol)
+        self._seed = seed
         self._equal: dict[bytes, int] = {}  # events of the request with the same text, so far
 
     def next_id(self, event: ForeignEvent) -> str | None:
         """Return the id of the next event of the request, or None. Equal events have different ids."""
+        names: tuple[str, ...] = self._names
         if not self._of_all and (not self._of_timed or event.time is None):
-            return None
+            if not self._seed:
+                return None
+            names = (*names, self._seed)
         nth = self._equal[event.raw] = self._equal.get(event.raw, 0) + 1
-        return short_hash(*self._names, event.raw.decode(errors="backslashreplace"), str(nth))
+        return short_hash(*names, event.raw.decode(errors="backslashreplace"), str(nth))
 
 
 def sender_of_event(event: ForeignEvent, rules: KeyRules) -> Sender:

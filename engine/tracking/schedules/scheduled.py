@@ -8,11 +8,13 @@ from msgspec import Struct
 from engine.flow.plan import Flow
 from engine.flow.schedule import Schedule
 from engine.ports.task import FiringRecord
+from engine.project.script_task import ScriptTask
 from engine.tracking.intake.payload import Options
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.claim import Claim
 from engine.tracking.schedules.fan_out import FanOut
 from engine.tracking.schedules.flow_firing import FlowFiring
+from engine.tracking.schedules.script_firing import ScriptFiring, TaskScripts
 
 
 class Firing(Protocol):
@@ -41,6 +43,23 @@ def scheduled_flows(pipeline: Pipeline, options: Options = PLAIN) -> dict[str, S
     """Return the flows with a schedule; runs of those without a segment have `options`."""
     scheduled = [_of_flow(pipeline, flow, flow.trigger.schedule, options) for flow in pipeline.project.flows]
     return {each.name: each for each in scheduled if each is not None}
+
+
+def scheduled_in(scripts: TaskScripts) -> ScheduledOf:
+    """Return what finds all that has a schedule in a project: its flows, and its tasks, which `scripts` run."""
+
+    def found(pipeline: Pipeline) -> Mapping[str, Scheduled]:
+        tasks = pipeline.project.tasks.values()
+        return {**{task.name: _of_task(pipeline, task, scripts) for task in tasks}, **scheduled_flows(pipeline)}
+
+    return found
+
+
+def _of_task(pipeline: Pipeline, task: ScriptTask, scripts: TaskScripts) -> Scheduled:
+    def begin(claim: Claim, missed: int, next: int) -> Firing:
+        return ScriptFiring(pipeline, scripts, task, claim, missed, next)
+
+    return Scheduled(task.name, task.schedule, begin)
 
 
 def _of_flow(pipeline: Pipeline, flow: Flow, schedule: Schedule | None, options: Options) -> Scheduled | None:

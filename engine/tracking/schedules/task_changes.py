@@ -19,6 +19,7 @@ from msgspec import structs
 from engine.ports.task import FiringRecord, Task, TaskClaim
 
 MAX_LOG: Final = 20  # firings in a task's log
+WITH_LINES: Final = 5  # of them that keep the lines that a script has logged: the newest
 
 
 def new_task(id: str, spec: str, now: int, next: int) -> Task:
@@ -73,14 +74,13 @@ def ended(task: Task, record: FiringRecord, state: dict[str, Any], next: int) ->
         firing=None,
         place=None,
         state=state,
-        log=(record, *task.log)[:MAX_LOG],
+        log=_log(record, task.log),
     )
 
 
 def skipped(task: Task, record: FiringRecord, next: int) -> Task:
     """Return a task some of whose due times are not fired, since they are too late."""
-    log = (record, *task.log)[:MAX_LOG]
-    return structs.replace(task, version=task.version + 1, next=next, log=log)
+    return structs.replace(task, version=task.version + 1, next=next, log=_log(record, task.log))
 
 
 def paused(task: Task) -> Task:
@@ -92,3 +92,19 @@ def resumed(task: Task, next: int) -> Task:
     """Return a task that is no longer paused; one that was paused in the middle of a firing goes on with it."""
     due = task.firing.due if task.firing is not None else next
     return structs.replace(task, version=task.version + 1, paused=False, next=due)
+
+
+def failures(task: Task) -> int:
+    """Return how many of a task's newest firings have failed in a row."""
+    count = 0
+    for record in task.log:
+        if record.outcome != "failed":
+            break
+        count += 1
+    return count
+
+
+def _log(record: FiringRecord, log: tuple[FiringRecord, ...]) -> tuple[FiringRecord, ...]:
+    """Return a task's log with one more firing, as long as it may be."""
+    older = [structs.replace(each, lines=()) if each.lines else each for each in log[WITH_LINES - 1 : MAX_LOG - 1]]
+    return (record, *log[: WITH_LINES - 1], *older)

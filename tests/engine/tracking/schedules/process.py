@@ -5,12 +5,15 @@ from typing import Any
 from effects.due_times import SystemDueTimes
 from engine.flow.message import EventMessage
 from engine.ports.kinds import DELIVERIES, TASKS
+from engine.ports.script import ScriptFailed, ScriptRequest, ScriptResponse, ScriptRunner
 from engine.ports.store import Store
 from engine.ports.task import Task
 from engine.ports.world import Performer
 from engine.project.project import Project
-from engine.tracking.schedules.scheduled import scheduled_flows
+from engine.tracking.pipeline.foreign_processing import ForeignProcessing
+from engine.tracking.schedules.scheduled import scheduled_flows, scheduled_in
 from engine.tracking.schedules.scheduler import Scheduler
+from engine.tracking.schedules.script_firing import TaskScripts
 from tests.engine.tracking.collector import Collector
 
 SECOND = 1_000
@@ -30,11 +33,32 @@ COUNTING = """
 """  # noqa: E501
 
 
+class FreeSlots:
+    """Slots of a process that does nothing else."""
+
+    def take_slots(self, wanted: int) -> int:
+        return wanted
+
+    def return_slots(self, count: int) -> None:
+        pass
+
+
+async def no_way_out(request: ScriptRequest) -> ScriptResponse:
+    """Answers no request of a script."""
+    raise ScriptFailed(f"no target answers {request.url}")
+
+
 class Process(Collector):
     """One process: an engine with a scheduler, on a clock of its own."""
 
     def __init__(
-        self, project: Project, store: Store, holder: str, now: int | None = None, performer: Performer | None = None
+        self,
+        project: Project,
+        store: Store,
+        holder: str,
+        now: int | None = None,
+        performer: Performer | None = None,
+        runner: ScriptRunner | None = None,
     ) -> None:
         super().__init__(project, store, performer)
         if now is not None:
@@ -44,9 +68,12 @@ class Process(Collector):
             self.pipeline,
             SystemDueTimes(),
             holder,
-            scheduled_flows,
+            scheduled_flows if runner is None else scheduled_in(self._scripts(runner)),
             report_bug=lambda name, bug: self.bugs.append(bug),
         )
+
+    def _scripts(self, runner: ScriptRunner) -> TaskScripts:
+        return TaskScripts(runner, no_way_out, ForeignProcessing(self.tracker, FreeSlots()))
 
     async def start(self) -> None:
         """Start the tracker and store the tasks, as a server does."""
