@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from engine.flow.message import Message
+from engine.flow.message import Elsewhere, Message
 from engine.profile.document import Link, LinkKind, Path, Profile
 from engine.profile.operations import Add, Append, Count, Increment, Remove, Set, Unset
 
@@ -67,10 +67,14 @@ class SetEvent(Struct, frozen=True, tag="event-set", tag_field="op"):
 
 
 class Emit(Struct, frozen=True, tag="emit", tag_field="op"):
-    """Emit a child event. It runs in its parent's unit, before the payload's next event."""
+    """Emit a child event. It runs in its parent's unit, before the payload's next event.
+
+    One that has happened `elsewhere` only a flow with a schedule emits; it is a unit of its own.
+    """
 
     type: str
     properties: dict[str, Any]
+    elsewhere: Elsewhere | None = None
 
 
 class Deliver(Struct, frozen=True, tag="deliver", tag_field="op"):

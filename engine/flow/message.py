@@ -35,12 +35,22 @@ class MailMessage(Struct, frozen=True, tag="mail", tag_field="message", omit_def
     reply_to: str = ""
 
 
+class Elsewhere(Struct, frozen=True, omit_defaults=True):
+    """An event that has happened elsewhere: its id there, in the flow that brings it, its time, and its person."""
+
+    id: str | None = None
+    time: Any = None
+    user: str | None = None
+    visitor: str | None = None
+
+
 class EventMessage(Struct, frozen=True, tag="event", tag_field="message", omit_defaults=True):
-    """An event for Headrace itself, for the target `self`; its id is that of the delivery."""
+    """An event for Headrace itself, for the target `self`; its id is that of the delivery, or one from `elsewhere`."""
 
     type: str
     properties: dict[str, Any]
     depth: int = 0
+    elsewhere: Elsewhere | None = None
 
 
 Message = HttpMessage | WebhookMessage | MailMessage | EventMessage

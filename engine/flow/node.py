@@ -236,6 +236,7 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     uses_profile: ClassVar[bool] = False  # an error in a flow with `profile: none`
     uses_sender: ClassVar[bool] = False  # an error in a flow with a schedule, which no sender waits for
     uses_task: ClassVar[bool] = False  # an error in a flow that has no schedule, or one for a segment
+    without_task: ClassVar[str] = ""  # the remedy for that error
     may_fail: ClassVar[bool] = False  # failing is normal operation: an unwired `failed` gets a warning
     makes_ids: ClassVar[bool] = False  # it uses `NodeContext.new_id`
     identifies: ClassVar[bool] = False  # it joins profiles; the trace of a run in which that fails is stored

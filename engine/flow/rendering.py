@@ -207,7 +207,8 @@ def show_effect(effect: Effect) -> dict[str, Any]:
         case Respond():
             return {"op": "respond", "values": cut(effect.values)}
         case Emit():
-            return {"op": "emit", "type": effect.type, "properties": cut(effect.properties)}
+            elsewhere = {} if effect.elsewhere is None else msgspec.to_builtins(effect.elsewhere)
+            return {"op": "emit", "type": effect.type, "properties": cut(effect.properties), **elsewhere}
         case Deliver():
             return _show_delivery(effect)
         case CachePut():

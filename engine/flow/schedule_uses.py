@@ -24,9 +24,9 @@ def _misfit(node: type[Node], schedule: Schedule | None) -> tuple[str, str]:
         help = "emit an event with `event.emit`, deliver a message, or log"
         return f"`{name}` is about the sender of an event, and a schedule has none", help
     if node.uses_task and schedule is None:
-        help = "keep it in the profile (`profile.set`), or for a time in the cache (`cache.set`)"
+        help = node.without_task or "keep it in the profile (`profile.set`), or for a time in the cache (`cache.set`)"
         return f"`{name}` is for flows with a schedule: `trigger: {{schedule: …}}`", help
     if node.uses_task and schedule is not None and schedule.segment:
-        help = "keep it in the profile with `profile.set`"
+        help = node.without_task or "keep it in the profile with `profile.set`"
         return f"`{name}` is for flows that run once; this one runs for each profile of `{schedule.segment}`", help
     return "", ""

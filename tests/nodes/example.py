@@ -53,7 +53,7 @@ def examples(types: Iterable[type[Node]]) -> list[Any]:
 
 def document(text: str) -> dict[str, Any]:
     """The document of a flow with the example as its only node."""
-    trigger = {"every": "1h"} if "state." in text else {"event": "order-paid"}
+    trigger = {"every": "1h"} if "state." in text or "event.store" in text else {"event": "order-paid"}
     flow = {"flow": "example", "trigger": trigger, "nodes": yaml.safe_load(text)}
     return {**flow, "while_waiting": "parallel"} if "wait" in text else flow
 

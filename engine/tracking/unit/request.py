@@ -119,12 +119,12 @@ def client_events(
     for event in intake.events:
         id = event.id or new_id()
         made = client_event(event, id, id in ids)
-        found.append(made if event.time is None else _with_time(made, event, source, received, settings))
+        found.append(made if event.time is None else with_time(made, event, source, received, settings))
         ids.add(id)
     return tuple(found)
 
 
-def _with_time(event: UnitEvent, sent: Incoming, source: Source, received: int, settings: Settings) -> UnitEvent:
+def with_time(event: UnitEvent, sent: Incoming, source: Source, received: int, settings: Settings) -> UnitEvent:
     """Return an event with its time, as its client has sent it."""
     zone = find_zone(settings.timezone) or UTC
     time = read_event_time(sent.time, zone)

@@ -81,7 +81,9 @@ def posted(emits: Iterable[tuple[str, Emit]], depth: int) -> list[tuple[str, Del
 
     `depth` is that of the emitting run's event.
     """
-    return [(at, Deliver(SELF, EventMessage(emit.type, emit.properties, depth + 1))) for at, emit in emits]
+    return [
+        (at, Deliver(SELF, EventMessage(emit.type, emit.properties, depth + 1, emit.elsewhere))) for at, emit in emits
+    ]
 
 
 def flows_of(flows: Iterable[Flow], firing: Firing | None) -> tuple[Flow, ...]:
