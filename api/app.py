@@ -33,6 +33,7 @@ from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
 from api.tracking.foreign import ForeignTracking
 from api.tracking.track import track_handler
+from api.tracking.webhooks import Webhooks, webhook_handlers
 from api.unmerge import identity_router
 from api.upkeep import log_apart
 from api.waits import waits_router
@@ -110,7 +111,9 @@ def create_app(
 
     routes = _routes(tracker, background.forgettings, open_breakers, may_read, broken)
     routes.append(task_router(background.scheduling.scheduler, may_read))
-    routes += foreign_handlers(ForeignTracking(tracker, ForeignProcessing(tracker, gate)))
+    processing = ForeignProcessing(tracker, gate)
+    routes += foreign_handlers(ForeignTracking(tracker, processing))
+    routes += webhook_handlers(Webhooks(tracker, processing))
     return _application(tracker, gate, routes, lifespan)
 
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from msgspec import structs
 
+from engine.flow.hash_keys import unknown_hash_keys
+from engine.flow.names import ProjectNames
 from engine.language.expression import Condition, compile_condition
 from engine.language.value import Value, compile_value
 from engine.problem import KeyPath, Problem, ProblemError
@@ -14,14 +16,15 @@ from flows.typed import suggest_key
 WHEN: Final = "when"
 FIELDS: Final = tuple(field.name for field in structs.fields(MappedEvent))
 OBJECTS: Final = ("properties", "context")
+NO_NAMES: Final = ProjectNames()
 
 
 def read_mapping(
-    data: Any, roots: frozenset[str], path: KeyPath, *, when: bool = True
+    data: Any, roots: frozenset[str], path: KeyPath, *, when: bool = True, names: ProjectNames = NO_NAMES
 ) -> tuple[EventMapping | None, list[Problem]]:
     """Return the mapping in `data`, or None with its problems. Its expressions read `roots`; `path` is its place.
 
-    With `when` it may have a condition.
+    With `when` it may have a condition. `names` has the hash keys that it may use.
     """
     known = (WHEN, *FIELDS) if when else FIELDS
     if not isinstance(data, Mapping):
@@ -45,7 +48,10 @@ def read_mapping(
     for name in FIELDS:
         if name in data:
             values[name] = _value(name, data[name], roots, (*path, name), problems)
+            for inner, use in values[name].expressions:
+                problems += unknown_hash_keys((*path, name, *inner), use, names)
     condition = _condition(data[WHEN], roots, (*path, WHEN), problems) if when and WHEN in data else None
+    problems += unknown_hash_keys((*path, WHEN), condition, names) if condition is not None else ()
     return (None if problems else EventMapping(values, condition)), problems
 
 

@@ -44,6 +44,7 @@ from flows.settings import LoadedSettings, read_settings
 from flows.shared_keys import shared_key
 from flows.source import read_source
 from flows.task import read_task
+from flows.webhook import Surroundings, read_webhook
 
 T = TypeVar("T")
 
@@ -94,6 +95,16 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         loader.check_counters(segments, frozenset().union(*reader.counters))
     tasks = loader.folder("tasks", "task", lambda document, data: read_task(data, names, loader.place_of(document)))
     distinct = loader.distinct_tasks(tasks, flows)
+    around = Surroundings(
+        names=names,
+        sources=applied,
+        flows=flows.values,
+        flow_names=flows.names,
+        has_users=settings.settings.keys.user is not None or not keys_known,
+    )
+    webhooks = loader.folder(
+        "webhooks", "webhook", lambda document, data: read_webhook(data, loader.place_of(document), around)
+    )
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
     loader.check_deliveries(flows, applied, settings.targets)
@@ -110,6 +121,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         targets=settings.targets,
         schemas=schemas.values,
         tasks=distinct,
+        webhooks=webhooks.values,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names, own.registry, own.packages)
@@ -336,7 +348,7 @@ class _Loader:
         entries = document.entries() or {}
         other = next((word for word in others if word in entries and entries[word] not in SCHEMA_MODES), key)
         with_source = next((word for word in WITH_SOURCE if word in entries), None)  # its files name a source, too
-        if with_source is None and (key in entries or "script" in entries):
+        if with_source is None and (key in entries or "script" in entries or _may_name_source(key, entries)):
             return False
         other = with_source or other
         if other == key:
@@ -357,6 +369,11 @@ class _Loader:
         related = Related(file=first.name, line=position.line, column=position.column, message="this one is used")
         problem = Problem(code="H405", message=message, path=(key,), help="give one of them another name")
         self.diagnostics += diagnose(document, [problem], (related,))
+
+
+def _may_name_source(key: str, entries: Mapping[str, Any]) -> bool:
+    """Whether a file of this kind only names a source, and lacks its own word; a source has no other keys."""
+    return key in WITH_SOURCE and "source" in entries and not entries.keys() <= set(Source.__struct_fields__)
 
 
 def only_files(loaded: LoadedProject, files: Iterable[str]) -> LoadedProject:

@@ -20,7 +20,7 @@ from engine.validation_message import description, validation_message
 T = TypeVar("T", bound=Struct)
 
 _INVALID: Final = object()
-_NAMES: Final = ("source", "segment", "schema")
+_NAMES: Final = ("webhook", "source", "segment", "schema")
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("id", "name", "alias", "title", "label"), _NAMES),
     **dict.fromkeys(("if", "when", "where", "rule", "rules", "filter", "query", "expression"), ("condition",)),

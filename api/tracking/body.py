@@ -64,17 +64,36 @@ def check_media_type(headers: Mapping[bytes, bytes], *more: bytes) -> None:
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int = MAX_BODY) -> bytes:
     """Return the body, decompressed, of `most` bytes then. The connection limits the time that it may take.
 
-    A body is gzip if its header or its first two bytes say so. Raises `HttpProblem` (413, 415) and `ClientGone`.
+    Raises `HttpProblem` (413, 415) and `ClientGone`.
     """
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if encoding not in (b"identity", b"gzip", b""):
+    check_encoding(headers)
+    return unpacked(await read_sent(receive, most), headers, most)
+
+
+def check_encoding(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is neither gzip nor plain. Raises `HttpProblem` (415)."""
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b"gzip", b""):
         raise HttpProblem(415, "the body may be gzip or not compressed", {"Accept-Encoding": "gzip, identity"})
+
+
+async def read_sent(receive: Receive, most: int = MAX_BODY) -> bytes:
+    """Return the body as it was sent, of `most` bytes. Raises `HttpProblem` (413) and `ClientGone`."""
     body, more = await _piece(receive)
     if more:
-        body = await _rest(body, receive, most)
-    elif len(body) > most:
+        return await _rest(body, receive, most)
+    if len(body) > most:
         raise _too_large(most)
-    return _unzipped(body, most) if encoding == b"gzip" or body[:2] == GZIP else body
+    return body
+
+
+def unpacked(body: bytes, headers: Mapping[bytes, bytes], most: int = MAX_BODY) -> bytes:
+    """Return a body, decompressed if its header or its first two bytes say that it is gzip.
+
+    Raises `HttpProblem` (400, 413).
+    """
+    if headers.get(b"content-encoding", b"").strip().lower() == b"gzip" or body[:2] == GZIP:
+        return _unzipped(body, most)
+    return body
 
 
 async def _piece(receive: Receive) -> tuple[bytes, bool]:

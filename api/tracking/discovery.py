@@ -13,9 +13,11 @@ import api.tracking
 from api.addressing import plain_path
 from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
 from api.tracking.keys import KEY
+from api.tracking.webhooks import ADDRESSES as WEBHOOK_ADDRESSES
 from engine.tracking.intake.payload import MAX_BODY
 
-OWN: Final = ("/track", "/collect", "/consent")  # where the addresses of Headrace's own protocol begin
+# Where the addresses of Headrace's own protocol and of webhooks begin.
+OWN: Final = ("/track", "/collect", "/consent", *(f"{address}/" for address in WEBHOOK_ADDRESSES))
 
 
 @cache

@@ -9,18 +9,25 @@ recorded as rejected; only the request as a whole is refused.
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
 
-import msgspec
 import structlog
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
-from api.addressing import plain_path
-from api.problem import MEDIA_TYPE, HttpProblem, problem, problem_of
-from api.response_headers import NO_SNIFF
+from api.problem import HttpProblem
 from api.tracking.body import WANTED, ClientGone, hops, origin, read_body, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
+from api.tracking.exchange import (
+    STOPPING,
+    Exchange,
+    Reply,
+    check_method,
+    client_of,
+    path_of,
+    problem_reply,
+    query_of,
+    send_reply,
+)
 from api.tracking.keys import keys_of
 from api.tracking.refused_requests import RefusedRequests
 from engine.ports.store import Unavailable
@@ -33,25 +40,10 @@ from engine.tracking.intake.payload import MAX_BODY, Refusal
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing, Processed
 from engine.tracking.pipeline.tracker import PayloadTracker
 
-MAX_FIELDS: Final = 500  # of a query
-JSON: Final = b"application/json"
 LARGE_BODY: Final = 4 * MAX_BODY  # bytes, decompressed: of protocols whose clients send many events at once
 
+
 log = structlog.get_logger("headrace.track")
-
-
-class Reply(Struct, frozen=True):
-    """The body of an answer, and what else of it a protocol decides."""
-
-    body: bytes
-    status: int = 200
-    media_type: bytes = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-def problem_reply(status: int, document: dict[str, Any]) -> Reply:
-    """Return the answer to a refused request: its problem document."""
-    return Reply(msgspec.json.encode(document), status, MEDIA_TYPE.encode())
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -93,13 +85,6 @@ class Configuration(Struct, frozen=True, kw_only=True):
     most_bytes: int = MAX_BODY
 
 
-class _Exchange(Struct):
-    """A request and its answer: extra headers, and the source as soon as it is known."""
-
-    source: Source | None = None
-    headers: Headers = []
-
-
 class ForeignTracking:
     """Handles the requests to the endpoints of all protocols."""
 
@@ -125,16 +110,16 @@ class ForeignTracking:
         try:
             if scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]  # an HTTP scope
                 sources = self.pipeline.project.sources.values()
-                await _send(send, Reply(b"", 204), preflight_headers(sources, page, _allowed(endpoint)))
+                await send_reply(send, Reply(b"", 204), preflight_headers(sources, page, _allowed(endpoint)))
                 return
-            exchange = _Exchange()
+            exchange = Exchange()
             reply = await self._answer(exchange, endpoint, scope, receive)
         except ClientGone:
             return
-        await _send(send, reply, [*exchange.headers, *answer_headers(exchange.source, page)])
+        await send_reply(send, reply, [*exchange.headers, *answer_headers(exchange.source, page)])
 
     async def _answer(
-        self, exchange: "_Exchange", endpoint: Endpoint | Configuration, scope: Scope, receive: Receive
+        self, exchange: Exchange, endpoint: Endpoint | Configuration, scope: Scope, receive: Receive
     ) -> Reply:
         """Return the answer to a request."""
         try:
@@ -143,18 +128,17 @@ class ForeignTracking:
                 return self._configured(exchange, endpoint, request)
             return await self._tracked(exchange, endpoint, request)
         except asyncio.CancelledError:  # the server stops and has waited long enough; no caller awaits this task
-            document, more = problem_of(Unavailable("the server is stopping: send this again", retry_after=1))
+            document = exchange.failed(STOPPING)
         except (Refusal, Unavailable, HttpProblem) as error:
-            document, more = problem_of(error)
+            document = exchange.failed(error)
             self._report(error, endpoint, document)
-        except Exception:  # the outermost edge: a bug of ours is logged and reported as one
+        except Exception as bug:  # the outermost edge: a bug of ours is logged and reported as one
             log.exception("a tracking request failed")
-            document, more = problem(500, "the request was not processed; the log of the server says why"), {}
-        exchange.headers = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+            document = exchange.failed(bug)
         refuse = endpoint.refuse if isinstance(endpoint, Endpoint) else problem_reply
         return refuse(document["status"], document)
 
-    def _configured(self, exchange: "_Exchange", endpoint: Configuration, request: ForeignRequest) -> Reply:
+    def _configured(self, exchange: Exchange, endpoint: Configuration, request: ForeignRequest) -> Reply:
         """Return a configuration. Raises `Refusal` and `HttpProblem`."""
         if endpoint.key is None:
             return endpoint.answer("", request)
@@ -163,7 +147,7 @@ class ForeignTracking:
         exchange.headers = [(b"cache-control", b"private, max-age=60")]
         return endpoint.answer(key, request)
 
-    async def _tracked(self, exchange: "_Exchange", endpoint: Endpoint, request: ForeignRequest) -> Reply:
+    async def _tracked(self, exchange: Exchange, endpoint: Endpoint, request: ForeignRequest) -> Reply:
         """Return the answer to a request once its events are taken. Raises `Refusal`, `Unavailable`, `HttpProblem`."""
         keys = list(keys_of(request, endpoint.key_headers, endpoint.key_parameters))
         if any(keys) or endpoint.verify is not None:  # first: decoding takes longer than looking up a key
@@ -183,10 +167,7 @@ class ForeignTracking:
         """Log why a request was not taken; its client may say nothing."""
         if isinstance(error, Unavailable):
             self.pipeline.report(error)
-        status = document["status"]
-        if 400 <= status < 500 and status != 405:  # 405: no client does that
-            reason = (error.cause if isinstance(error, Refusal) else "") or document["detail"]
-            self._refused.refused(endpoint.protocol, status, reason)
+        self._refused.failed(endpoint.protocol, error, document)
 
     def _source(self, endpoint: Endpoint, request: ForeignRequest, keys: list[str]) -> Source:
         """Return the source that the keys of a request name. Raises `Refusal`."""
@@ -207,24 +188,15 @@ class ForeignTracking:
 
 async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Receive) -> ForeignRequest:
     """Return a request with its body. Raises `HttpProblem` and `ClientGone`."""
-    method = scope["method"]  # type: ignore[typeddict-item]  # an HTTP scope
-    if method not in endpoint.methods:
-        allowed = {"Allow": ", ".join([*endpoint.methods, "OPTIONS"])}
-        raise HttpProblem(405, f"send a {' or a '.join(endpoint.methods)}", allowed)
-    wanted = WANTED | frozenset(_headers_of(endpoint))
-    headers = wanted_headers(scope["headers"], wanted)
-    try:
-        text = scope["query_string"].decode("latin-1")
-        query = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS) if text else {}
-    except ValueError:
-        raise HttpProblem(400, f"a query has at most {MAX_FIELDS} fields") from None
-    client = scope.get("client")
+    method = check_method(scope, endpoint.methods, more=("OPTIONS",))
+    headers = wanted_headers(scope["headers"], WANTED | frozenset(_headers_of(endpoint)))
+    query = query_of(scope)
     return ForeignRequest(
-        path=plain_path(unquote(scope["raw_path"].decode("latin-1").partition("?")[0])),
+        path=path_of(scope),
         body=await read_body(receive, headers, endpoint.most_bytes),
         query=query,
         headers=headers,
-        address=client[0] if client else "",
+        address=client_of(scope),
         method=method,
     )
 
@@ -236,12 +208,3 @@ def _headers_of(endpoint: Endpoint | Configuration) -> tuple[bytes, ...]:
 def _allowed(endpoint: Endpoint | Configuration) -> list[bytes]:
     """Return the names of the headers that pages may send to an endpoint beside the usual ones."""
     return [name.title() for name in (*_headers_of(endpoint), b"x-requested-with")]
-
-
-async def _send(send: Send, reply: Reply, headers: Headers) -> None:
-    """Send a whole answer."""
-    if reply.body:
-        length = (b"content-length", str(len(reply.body)).encode())
-        headers = [(b"content-type", reply.media_type), length, NO_SNIFF, *headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": [*headers, *reply.headers]})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": False})

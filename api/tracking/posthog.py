@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, Reply
+from api.tracking.exchange import Reply
+from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint
 from api.tracking.keys import KEY, key_of_path
 from api.tracking.segment import refused
 from engine.tracking.foreign.posthog import key_of_question, translation_steps

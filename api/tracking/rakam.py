@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from api.problem import problem
-from api.tracking.foreign import LARGE_BODY, Endpoint, Reply, problem_reply
+from api.tracking.exchange import Reply, problem_reply
+from api.tracking.foreign import LARGE_BODY, Endpoint
 from engine.tracking.foreign.rakam import TOO_BIG, translated
 from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
 from engine.tracking.foreign.rakam_pixel import GIF

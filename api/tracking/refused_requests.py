@@ -1,7 +1,8 @@
 """Refused requests in the log: most clients of other systems drop such a request, and many of them say nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -29,6 +30,12 @@ class RefusedRequests:
             occasional = OccasionalLog(lambda count: self._write(protocol, status, count), self._ticks)
             self._logs[protocol, status] = occasional
         occasional.occurred()
+
+    def failed(self, protocol: str, error: Exception, document: Mapping[str, Any]) -> None:
+        """Count a request that was not taken, if its client sent something wrong; `document` is its problem's."""
+        status = document["status"]
+        if 400 <= status < 500 and status != 405:  # 405: no client does that
+            self.refused(protocol, status, getattr(error, "cause", "") or document["detail"])
 
     def _write(self, protocol: str, status: int, count: int) -> None:
         reason = self._detail

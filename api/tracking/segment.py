@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, Reply, problem_reply
+from api.tracking.exchange import Reply, problem_reply
+from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint
 from api.tracking.keys import KEY, basic_user, key_of_path
 from engine.tracking.foreign.segment import translation_steps
 from engine.tracking.foreign.translation import ForeignRequest

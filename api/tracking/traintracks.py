@@ -4,7 +4,8 @@ from typing import Final
 
 import msgspec
 
-from api.tracking.foreign import Endpoint, Reply
+from api.tracking.exchange import Reply
+from api.tracking.foreign import Endpoint
 from engine.project.source import Source
 from engine.tracking.foreign.traintracks import translated, verified
 from engine.tracking.foreign.translation import ForeignRequest

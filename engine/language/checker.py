@@ -9,6 +9,7 @@ from jinja2 import nodes
 from engine.language import hints
 from engine.language.foreign_calls import remedy_for_call
 from engine.language.functions import FILTERS, FUNCTIONS
+from engine.language.hidden import HASH_KEYS
 from engine.language.moment import zone_remedy
 from engine.language.parser import Parsed
 from engine.language.path import ROOTS, show_path
@@ -113,6 +114,8 @@ class _Checker:
             usage = FUNCTIONS.get(name, FILTERS.get(name))
             return refusal(UNKNOWN_ROOT, f"`{name}` is a function", at, f"write `{cast(Function, usage).usage}`")
         remedy = hints.NO_ROOTS.get(name) or hints.WORDS.get(name)
+        if remedy is not None and "`event." in remedy and "event" not in self.roots:
+            remedy = None
         strange = foreign_letter(name)
         if strange:
             remedy = f"its {name_of(strange)} looks like another letter; {did_you_mean('', self.roots)}"
@@ -275,6 +278,10 @@ class _Checker:
         source = written(self.text, self.span(node))
         return source if isinstance(node, _UNDIVIDED) else f"({source})"
 
+    def _in_scope(self, hidden: str) -> bool:
+        """Return whether the scope has a hidden entry: that of a node has all, and that of a mapping the hash keys."""
+        return "nodes" in self.roots or (hidden == HASH_KEYS and "profile" not in self.roots)
+
     def _call(self, function: Function, node: nodes.Filter | nodes.Call, at: Span, *piped: Tree) -> Tree:
         unnamed = node.dyn_args or node.dyn_kwargs
         if unnamed is not None:
@@ -286,7 +293,7 @@ class _Checker:
             message = f"`{function.name}` takes {_arguments(function)}, not {count}"
             raise refusal(UNKNOWN_FUNCTION, message, at, f"write `{self._usage(function, node)}`")
         where = self.span(node)
-        if function.hidden and "nodes" not in self.roots:
+        if function.hidden and not self._in_scope(function.hidden):
             help = "use it in a node, e.g. in a `let`, and decide there"
             raise refusal(UNKNOWN_FUNCTION, f"there is no `{function.name}` here", at, help)
         if function.derives:

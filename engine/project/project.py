@@ -16,6 +16,7 @@ from engine.project.script_task import ScriptTask
 from engine.project.secret import Secret
 from engine.project.segment import Segment, SegmentRules
 from engine.project.source import Source, Target
+from engine.project.webhook import Webhook
 from engine.schema.schema import Schema
 
 UTC: Final = "UTC"
@@ -82,6 +83,7 @@ class Project(Struct, frozen=True, kw_only=True):
     targets: Mapping[str, Target] = field(default_factory=dict)
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # declared ones, by the types of events
     tasks: Mapping[str, ScriptTask] = field(default_factory=dict)
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     @property

@@ -24,7 +24,7 @@ def admit(sources: Mapping[str, Source], id: str, key: str | None, origin: str |
         source is None
         or not source.enabled
         or "track" not in source.accepts
-        or (source.kind == "secret" and not _fits(source.key, key))
+        or (source.kind == "secret" and not key_fits(source.key, key))
     ):
         raise Refusal("unauthorised", "the source is unknown, disabled, or its key is wrong", "/source/id")
     if origin is not None and source.origins and not allows(source.origins, origin):
@@ -52,6 +52,7 @@ def authority(source: Source) -> Identify:
     return "trust" if source.kind == "secret" else source.identify
 
 
-def _fits(expected: str | None, key: str | None) -> bool:
+def key_fits(expected: str | None, key: str | None) -> bool:
+    """Return whether a key is the one whose SHA-256 is `expected`."""
     given = hashlib.sha256((key or "").encode()).hexdigest()
     return expected is not None and key is not None and hmac.compare_digest(expected.lower(), given)

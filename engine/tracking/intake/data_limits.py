@@ -97,6 +97,15 @@ def first_fault_in(raw: bytes, at: str) -> tuple[str, str] | None:
     return first_fault(value, at)
 
 
+def number_or_text(text: str) -> float | str:
+    """Return the number with a fraction or an exponent that a JSON text is, or the text if that cannot be kept exactly.
+
+    It is a hook of `msgspec`'s decoder, for what its sender cannot be asked to send otherwise.
+    """
+    number = _fraction(text)
+    return text if isinstance(number, _Unkept) else number
+
+
 def pointer(key: str | int) -> str:
     """Return a key as one reference token of a JSON pointer (RFC 6901)."""
     return str(key).replace("~", "~0").replace("/", "~1")
