@@ -1,4 +1,4 @@
-"""Scheduled flows while the server runs: they are fired when they are due, by whichever process claims them first."""
+"""Tasks and scheduled flows while the server runs: each is fired when it is due, by the first process to claim it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,7 +48,7 @@ class BackgroundScheduling:
         """Fire as long as the context is open; at its end, leave what is under way to other processes."""
         recurring = RecurringWork(self._pipeline.report)
         if self._looks:
-            recurring.every("firing scheduled flows", SECONDS, self.turn, first=0)
+            recurring.every("firing tasks and scheduled flows", SECONDS, self.turn, first=0)
         try:
             async with recurring:
                 yield
@@ -57,14 +57,14 @@ class BackgroundScheduling:
 
 
 def _log_bug(task: str, bug: BaseException) -> None:
-    log.error("a scheduled flow could not be fired", flow=task, exc_info=bug)
+    log.error("a task or scheduled flow could not be fired", task=task, exc_info=bug)
 
 
 def _log_fired(task: str, record: FiringRecord) -> None:
     """Log a firing that failed, that stands for others, or that did not take place."""
     if record.outcome == "failed":
-        log.warning("a scheduled flow failed", flow=task, reason=record.reason, run=record.run)
+        log.warning("a task or scheduled flow failed", task=task, reason=record.reason, run=record.run)
     elif record.outcome == "skipped":
-        log.warning("due times of a scheduled flow were skipped", flow=task, due_times=record.missed)
+        log.warning("due times of a task or scheduled flow were skipped", task=task, due_times=record.missed)
     elif record.missed:
-        log.info("a scheduled flow was fired for due times that were missed, too", flow=task, missed=record.missed)
+        log.info("a task or scheduled flow was fired for missed due times, too", task=task, missed=record.missed)

@@ -1,4 +1,4 @@
-"""Routes by which operators see scheduled flows, and fire, pause and resume them."""
+"""Routes by which operators see tasks and flows with a schedule, and fire, pause and resume them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -21,18 +21,23 @@ WAIT_SECONDS: Final = 20.0  # for the end of a firing that was asked for; then i
 
 
 def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
-    """Return the routes of scheduled flows, for clients that may read; those that change something for no page."""
+    """Return the routes of what has a schedule, for clients that may read; those that change something for no page."""
 
-    @get("/tasks", summary="The flows with a schedule, with their next due times")
+    @get("/tasks", summary="Tasks and flows with a schedule, with their next due times")
     async def tasks() -> list[dict[str, Any]]:
         zone = scheduler.timezone
         return [serialize_task(one, zone, task) for one, task in await scheduler.tasks()]
 
-    @get("/tasks/{name:str}", summary="A flow with a schedule: its state, and the log of its firings")
+    @get("/tasks/{name:str}", summary="A task or a flow with a schedule: its state, and the log of its firings")
     async def task(name: FromPath[str]) -> dict[str, Any]:
         return serialize_details(await _found(scheduler, name))
 
-    @post("/tasks/{name:str}/run", status_code=200, summary="Fire a flow with a schedule now", guards=[no_foreign_page])
+    @post(
+        "/tasks/{name:str}/run",
+        status_code=200,
+        summary="Fire a task or a scheduled flow now",
+        guards=[no_foreign_page],
+    )
     async def run(name: FromPath[str]) -> dict[str, Any]:
         try:
             firing = await scheduler.run_now(name)
@@ -44,12 +49,14 @@ def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
         record = firing.result() if done else None
         return {"task": name, "running": not done, "firing": None if record is None else serialize_record(record)}
 
-    @post("/tasks/{name:str}/pause", status_code=200, summary="Pause a flow with a schedule", guards=[no_foreign_page])
+    @post(
+        "/tasks/{name:str}/pause", status_code=200, summary="Pause a task or a scheduled flow", guards=[no_foreign_page]
+    )
     async def pause(name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
         return serialize_details(await scheduler.pause(name))
 
-    @post("/tasks/{name:str}/resume", status_code=200, summary="Resume a paused flow", guards=[no_foreign_page])
+    @post("/tasks/{name:str}/resume", status_code=200, summary="Resume a paused task or flow", guards=[no_foreign_page])
     async def resume(name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
         return serialize_details(await scheduler.resume(name))
@@ -65,7 +72,7 @@ async def _found(scheduler: Scheduler, name: str) -> Task:
 
 
 def _not_found(name: str) -> NotFoundException:
-    return NotFoundException(f"no flow with a schedule has the name {name}")
+    return NotFoundException(f"no task and no flow with a schedule has the name {name}")
 
 
 def serialize_task(one: Scheduled, timezone: str, task: Task | None) -> dict[str, Any]:
@@ -103,6 +110,9 @@ def serialize_record(record: FiringRecord) -> dict[str, Any]:
         "reason": record.reason,
         "missed": record.missed,
         "run": record.run or None,
+        "events": record.events,
+        "rejected": record.rejected,
+        "log": list(record.lines),
     }
 
 

@@ -1,4 +1,4 @@
-"""`headrace task`: shows scheduled flows, and fires, pauses and resumes them."""
+"""`headrace task`: shows tasks and flows with a schedule, and fires, pauses and resumes them."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ class TaskCommand:
         self._console, self._error = console, error
 
     def list_all(self) -> int:
-        """Print the flows with a schedule."""
+        """Print the tasks and the flows with a schedule."""
         return self._run("GET", "/tasks", _listed, self._print_list, changes=False)
 
     def show(self, name: str, print: Callable[[Document], Iterator[Text]]) -> int:
@@ -77,7 +77,8 @@ class TaskCommand:
             else:
                 result = self._in_store(work, changes)
         except NoTask as unknown:
-            return report_not_found(self._error, Exception(f"no flow with a schedule has the name {unknown}"))
+            reason = f"no task and no flow with a schedule has the name {unknown}"
+            return report_not_found(self._error, Exception(reason))
         except Busy as busy:
             return report_error(self._error, f"`{busy}` is being fired: wait for its end.")
         except CommandError as failure:
@@ -115,7 +116,7 @@ class TaskCommand:
         if self._json:
             return
         if not tasks:
-            self._console.print("No flow has a schedule.")
+            self._console.print("There are no tasks, and no flow has a schedule.")
             return
         table = Table(box=None, pad_edge=False)
         for column in ("task", "schedule", "state", "next", "last", "outcome"):
@@ -147,7 +148,15 @@ def log_lines(task: Document) -> Iterator[Text]:
     if not task["log"]:
         yield Text("  It was not fired yet.")
     for record in task["log"]:
-        yield _record_line(record)
+        yield from _record_lines(record)
+
+
+def details(task: Document) -> Iterator[Text]:
+    """Yield how a task stands, the values that it keeps, and its last firing."""
+    yield from state_lines(task)
+    if task["log"]:
+        yield Text("  Its last firing:")
+        yield from _record_lines(task["log"][0])
 
 
 def firing_lines(document: Document) -> Iterator[Text]:
@@ -157,14 +166,23 @@ def firing_lines(document: Document) -> Iterator[Text]:
     elif document["firing"] is None:
         yield Text(f"{document['task']} was fired by another process, or paused.")
     else:
-        yield _record_line(document["firing"])
+        yield from _record_lines(document["firing"])
+
+
+def _record_lines(record: Document) -> Iterator[Text]:
+    """Yield the line of a firing, and those that its script has logged."""
+    yield _record_line(record)
+    for line in record.get("log", ()):
+        yield Text(f"    {line}", style="dim")
 
 
 def _record_line(record: Document) -> Text:
     missed = f", stands for {record['missed']} missed" if record["missed"] else ""
     reason = f": {record['reason']}" if record["reason"] else ""
+    events = f", {record['events']} events" if record.get("events") else ""
+    events += f", {record['rejected']} rejected" if record.get("rejected") else ""
     run = f"  run {record['run']}" if record["run"] else ""
-    return Text(f"  {_time(record['due'])}  {record['outcome']}{reason}  ({record['took_ms']} ms{missed}){run}")
+    return Text(f"  {_time(record['due'])}  {record['outcome']}{reason}  ({record['took_ms']} ms{events}{missed}){run}")
 
 
 async def _listed(scheduler: Scheduler) -> list[Document]:

@@ -11,9 +11,9 @@ from cli.options import JsonOption, KeyOption, ProjectOption, StoreOption, UrlOp
 if TYPE_CHECKING:
     from cli.task import TaskCommand
 
-tasks = typer.Typer(no_args_is_help=True, help="Show the flows with a schedule, and fire, pause and resume them.")
+tasks = typer.Typer(no_args_is_help=True, help="Show tasks and flows with a schedule, and fire, pause and resume them.")
 
-TaskName = Annotated[str, typer.Argument(help="The flow's name")]
+TaskName = Annotated[str, typer.Argument(help="The name of the task or the flow")]
 
 
 def _command(json: bool, project: Path, store: str | None, url: str | None, key: str | None) -> "TaskCommand":
@@ -31,7 +31,7 @@ def task_list(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """List the flows with a schedule: when each was fired last, with which outcome, and when it is due next."""
+    """List tasks and flows with a schedule: when each was fired last, with which outcome, and when it is due next."""
     raise typer.Exit(_command(json, project, store, url, key).list_all())
 
 
@@ -44,9 +44,9 @@ def task_run(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Fire a flow with a schedule now; its next due time stays the same.
+    """Fire a task or a flow with a schedule now; its next due time stays the same.
 
-    A SQLite file has one writer: while a server runs on it, say --url, and the server fires the flow.
+    A SQLite file has one writer: while a server runs on it, say --url, and the server fires it.
     Events that the flow emits, and its deliveries, are sent by a server. Exit code 1 when the run fails.
     """
     raise typer.Exit(_command(json, project, store, url, key).run(name))
@@ -61,10 +61,25 @@ def task_state(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Show what a flow with a schedule keeps from one firing to the next."""
+    """Show the values that a task or a flow with a schedule keeps from one firing to the next."""
     from cli.task import state_lines
 
     raise typer.Exit(_command(json, project, store, url, key).show(name, state_lines))
+
+
+@tasks.command("show")
+def task_show(
+    name: TaskName,
+    json: JsonOption = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Show how a task or a flow with a schedule stands, the values that it keeps, and its last firing."""
+    from cli.task import details
+
+    raise typer.Exit(_command(json, project, store, url, key).show(name, details))
 
 
 @tasks.command("log")
@@ -76,7 +91,7 @@ def task_log(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Show the last 20 firings of a flow with a schedule, newest first."""
+    """Show the last 20 firings, newest first; those of a task with the last lines that its script has logged."""
     from cli.task import log_lines
 
     raise typer.Exit(_command(json, project, store, url, key).show(name, log_lines))
@@ -91,7 +106,7 @@ def task_pause(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Pause a flow with a schedule.
+    """Pause a task or a flow with a schedule.
 
     A firing for a segment stops after at most 100 profiles, and goes on from there when it is resumed.
     """
@@ -107,5 +122,5 @@ def task_resume(
     url: UrlOption = None,
     key: KeyOption = None,
 ) -> None:
-    """Resume a paused flow: with the firing that was stopped, else with the first due time after now."""
+    """Resume a paused task or flow: with the firing that was stopped, else with the first due time after now."""
     raise typer.Exit(_command(json, project, store, url, key).resume(name))
