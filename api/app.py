@@ -42,6 +42,7 @@ from effects.http import HttpPerformer
 from effects.ids import new_id
 from effects.limited_lookups import LimitedLookups
 from effects.shared_lookups import SharedLookups
+from engine.ports.script import NO_SCRIPTS, Scripting
 from engine.ports.spool import Spool
 from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
@@ -51,6 +52,7 @@ from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
+from engine.tracking.schedules.script_firing import TaskScripts
 from engine.tracking.spool.spooling import SpoolingTracker
 from engine.tracking.unit.ledger import Ledger
 
@@ -72,13 +74,14 @@ def create_app(
     ledger: Ledger | None = None,
     bounds: Bounds = DEFAULT_BOUNDS,
     rules: SendingRules = SENDS,
+    scripting: Scripting = NO_SCRIPTS,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
     carry `admin_key`; without one, all are refused. One process of a server `keeps_up`: it does the upkeep. Payloads
     wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's;
-    `rules` say how the process takes part in sending deliveries.
+    `rules` say how the process takes part in sending deliveries; `scripting` runs the scripts of the project.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -91,7 +94,8 @@ def create_app(
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
-    background = Background(pipeline, gate, lookups, spooling, rules, keeps_up=keeps_up)
+    scripts = TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), gate))
+    background = Background(pipeline, gate, lookups, spooling, rules, scripts, keeps_up=keeps_up)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

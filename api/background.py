@@ -13,6 +13,7 @@ from api.timers import BackgroundTimers, log_postponed
 from api.upkeep import upkeep
 from effects.shared_lookups import SharedLookups
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.schedules.script_firing import TaskScripts
 from engine.tracking.spool.spooling import SpoolingTracker
 from engine.tracking.waits.resuming import Resuming
 
@@ -31,6 +32,7 @@ class Background:
         lookups: SharedLookups,
         spooling: SpoolingTracker | None,
         rules: SendingRules,
+        scripts: TaskScripts,
         *,
         keeps_up: bool,
     ) -> None:
@@ -40,7 +42,7 @@ class Background:
         self._keeps_up = keeps_up
         self.forgettings = Forgettings(pipeline)
         self.sending = BackgroundSending(pipeline, rules)
-        self.scheduling = BackgroundScheduling(pipeline, looks=keeps_up, sole=rules.sole)
+        self.scheduling = BackgroundScheduling(pipeline, scripts, looks=keeps_up, sole=rules.sole)
         self._resuming = Resuming(pipeline, log_postponed)
         self._timers = BackgroundTimers(
             pipeline, searches=keeps_up, sole=rules.sole, visitors=gate.is_busy, held_up=self._spool_has_entries

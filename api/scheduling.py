@@ -11,8 +11,9 @@ from effects.ids import new_id
 from effects.recurring_work import RecurringWork
 from engine.ports.task import FiringRecord
 from engine.tracking.pipeline.pipeline import Pipeline
-from engine.tracking.schedules.scheduled import scheduled_flows
+from engine.tracking.schedules.scheduled import scheduled_in
 from engine.tracking.schedules.scheduler import Scheduler
+from engine.tracking.schedules.script_firing import TaskScripts
 
 SECONDS: Final = 1  # between two looks: how late a firing may start
 
@@ -26,14 +27,14 @@ class BackgroundScheduling:
     at a time.
     """
 
-    def __init__(self, pipeline: Pipeline, *, looks: bool = True, sole: bool = False) -> None:
+    def __init__(self, pipeline: Pipeline, scripts: TaskScripts, *, looks: bool = True, sole: bool = False) -> None:
         self._pipeline = pipeline
         self._looks = looks
         self.scheduler = Scheduler(
             pipeline,
             SystemDueTimes(),
             new_id(),
-            scheduled_flows,
+            scheduled_in(scripts),
             sole=sole,
             report_bug=_log_bug,
             report_fired=_log_fired,

@@ -21,12 +21,27 @@ from effects.clock import SystemClock
 from effects.due_times import SystemDueTimes
 from effects.http import HttpPerformer
 from effects.ids import new_id
+from engine.ports.script import NO_SCRIPTS
 from engine.ports.task import FiringRecord
+from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
-from engine.tracking.schedules.scheduled import scheduled_flows
+from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.schedules.scheduled import scheduled_in
 from engine.tracking.schedules.scheduler import Busy, NoTask, Scheduler
+from engine.tracking.schedules.script_firing import TaskScripts
 
 Work = Callable[[Scheduler], Awaitable[Any]]
+
+
+class AllSlots:
+    """Slots of a process that does nothing else."""
+
+    def take_slots(self, wanted: int) -> int:
+        """Give all that are wanted."""
+        return wanted
+
+    def return_slots(self, count: int) -> None:
+        """Take slots back."""
 
 
 class TaskCommand:
@@ -99,7 +114,7 @@ class TaskCommand:
                     pipeline = Pipeline(project, store, performer, clock, new_id)
                     if changes:
                         await pipeline.start()
-                    return await work(Scheduler(pipeline, SystemDueTimes(), new_id(), scheduled_flows))
+                    return await work(Scheduler(pipeline, SystemDueTimes(), new_id(), scheduled_in(_scripts(pipeline))))
                 finally:
                     await performer.close()
 
@@ -202,6 +217,10 @@ def _run_now(name: str) -> Work:
         return {"task": name, "running": False, "firing": None if record is None else serialize_record(record)}
 
     return done
+
+
+def _scripts(pipeline: Pipeline) -> TaskScripts:
+    return TaskScripts(NO_SCRIPTS, ForeignProcessing(Tracker(pipeline), AllSlots()))
 
 
 def _quoted(name: str) -> str:

@@ -4,8 +4,8 @@ A script is foreign code: it can loop, take memory and crash. So it gets data an
 the process that runs it (`ScriptWorld`), and whatever it does costs the one call.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -86,3 +86,31 @@ class ScriptRunner(Protocol):
         self, script: Script, function: str, arguments: Sequence[Any], world: ScriptWorld, limit_ms: int
     ) -> ScriptResult:
         """Call a function of a script with plain data. Raises `ScriptFailed`; its log then stands in the server's."""
+
+
+Fetch = Callable[[ScriptRequest], Awaitable[ScriptResponse]]  # raises `ScriptFailed`
+
+
+class Scripting(Struct, frozen=True):
+    """All that scripts need of a process: who runs them, and their way out, through the targets of the project."""
+
+    runner: ScriptRunner
+    fetch: Fetch
+
+
+class NoScripts:
+    """Runs no script, in a process that has nothing to run it with."""
+
+    async def run(
+        self, script: Script, function: str, arguments: Sequence[Any], world: ScriptWorld, limit_ms: int
+    ) -> ScriptResult:
+        """Raise `ScriptsNotInstalled`."""
+        raise ScriptsNotInstalled(f"`{script.file}` cannot run here: install the extra `headrace[js]`")
+
+
+async def no_way_out(request: ScriptRequest) -> ScriptResponse:
+    """Raise `ScriptFailed`: no target answers a request of a script."""
+    raise ScriptFailed(f"no target answers {request.url}")
+
+
+NO_SCRIPTS: Final = Scripting(NoScripts(), no_way_out)

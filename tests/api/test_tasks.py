@@ -1,12 +1,19 @@
-"""Scheduled flows over HTTP: their list, state and log; firing, pausing and resuming one."""
+"""Tasks and scheduled flows over HTTP: their list, state and log; firing, pausing and resuming one."""
 
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from effects.clock import ManualClock
+from engine.flow.schedule import Schedule
+from engine.ports.script import NO_SCRIPTS, Scripting, no_way_out
+from engine.project.project import Project
+from engine.project.script import Script
+from engine.project.script_task import ScriptTask
 from tests.api.conftest import Serve
 from tests.engine.tracking.schedules.process import COUNTING
+from tests.engine.tracking.schedules.python_scripts import PythonScripts
 from tests.projects import payload, project
 
 NOW = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -80,3 +87,43 @@ async def test_no_payload_starts_a_scheduled_flow(serve: Serve) -> None:
     assert answer.status_code == 200
     assert "counted" not in answer.text
     assert (await client.get("/tasks")).json()[0]["state"] == "new"
+
+
+# ---- tasks -----------------------------------------------------------------------------------------------------------
+
+
+async def main(params: Any, world: Any) -> None:
+    await world.store_events([{"collection": "order", "properties": {"number": 1}}, {"collection": 5}])
+    await world.keep("cursor", 1)
+
+
+def with_task() -> Project:
+    pull = ScriptTask(
+        name="pull", source="shop", script=Script(file="tasks/pull.js", text=""), schedule=Schedule(every_ms=600_000)
+    )
+    return structs.replace(project(COUNTING), tasks={"pull": pull})
+
+
+async def test_a_task_is_fired_and_its_log_shows_what_it_stored_and_logged(serve: Serve) -> None:
+    scripting = Scripting(PythonScripts(main, ["one page fetched"]), no_way_out)
+    client = await serve(with_task(), clock=ManualClock(NOW), keeps_up=False, scripting=scripting)
+    fired = (await client.post("/tasks/pull/run", json={})).json()["firing"]
+    assert (fired["outcome"], fired["events"], fired["rejected"]) == ("finished", 1, 1)
+    assert fired["log"] == ["info: one page fetched"]
+    found = (await client.get("/tasks/pull")).json()
+    assert (found["values"], found["log"], found["schedule"]) == ({"cursor": 1}, [fired], "every 10m, catch-up last")
+    (event,) = (await client.get("/search/events", params={"q": "type:order"})).json()["items"]
+    assert (event["source"], event["properties"]) == ("shop", {"number": 1})
+    assert [each["task"] for each in (await client.get("/tasks")).json()] == ["counting", "pull"]
+
+
+async def test_a_task_is_paused_and_resumed(serve: Serve) -> None:
+    client = await serve(with_task(), clock=ManualClock(NOW), keeps_up=False)
+    assert (await client.post("/tasks/pull/pause", json={})).json()["state"] == "paused"
+    assert (await client.post("/tasks/pull/resume", json={})).json()["next"] == "2026-01-01T00:10:00Z"
+
+
+async def test_without_the_extra_a_task_fails_and_says_how_to_install_it(serve: Serve) -> None:
+    client = await serve(with_task(), clock=ManualClock(NOW), keeps_up=False, scripting=NO_SCRIPTS)
+    fired = (await client.post("/tasks/pull/run", json={})).json()["firing"]
+    assert (fired["outcome"], "install the extra `headrace[js]`" in fired["reason"]) == ("failed", True)

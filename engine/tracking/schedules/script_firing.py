@@ -23,7 +23,7 @@ from msgspec import Struct, structs
 
 from engine.ports.backoff import BackoffFormula
 from engine.ports.ids import short_hash
-from engine.ports.script import ScriptFailed, ScriptLine, ScriptRunner
+from engine.ports.script import ScriptFailed, Scripting, ScriptLine
 from engine.ports.store import Unavailable
 from engine.ports.task import FiringRecord, Task
 from engine.project.script import Script
@@ -34,7 +34,7 @@ from engine.tracking.pipeline.foreign_processing import ForeignProcessing, Proce
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.schedules.claim import Claim
 from engine.tracking.schedules.script_events import group_steps, trusted
-from engine.tracking.schedules.script_world import Fetch, TaskWorld
+from engine.tracking.schedules.script_world import TaskWorld
 from engine.tracking.schedules.task_changes import ended, failures
 
 MINUTE_MS: Final = 60_000
@@ -47,10 +47,9 @@ _AGAIN: Final = BackoffFormula(first=0.1, longest=10, certain=1)
 
 
 class TaskScripts(Struct, frozen=True):
-    """All that scripts of tasks need of a process: who runs them, their way out, and the way in for their events."""
+    """All that scripts of tasks need of a process; `processing` takes their events."""
 
-    runner: ScriptRunner
-    fetch: Fetch
+    scripting: Scripting
     processing: ForeignProcessing
 
 
@@ -83,12 +82,12 @@ class ScriptFiring(Struct, frozen=True):
 
     async def _run(self, record: FiringRecord, before: Task) -> tuple[FiringRecord, dict[str, Any]]:
         """Return the record of the run, and what the task keeps after it. Raises `Unavailable`."""
-        script, world = self.task.script, TaskWorld(self.scripts.fetch, before.state)
+        script, world = self.task.script, TaskWorld(self.scripts.scripting.fetch, before.state)
         try:
             source = self._source()
             arguments = [script.plain_params()]
             limit = self.task.schedule.deadline_ms
-            result = await self.scripts.runner.run(script, MAIN, arguments, world, limit)
+            result = await self.scripts.scripting.runner.run(script, MAIN, arguments, world, limit)
         except ScriptFailed as failed:
             reason = script.without_secrets(failed.reason)[:MAX_REASON]
             lines = lines_of(script, failed.log)

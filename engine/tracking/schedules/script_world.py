@@ -1,17 +1,15 @@
 """The world of one run of a task's script: what it keeps, and the events that it stores."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from engine.flow.run_state import MAX_STATE
-from engine.ports.script import ScriptFailed, ScriptRequest, ScriptResponse
+from engine.ports.script import Fetch, ScriptFailed, ScriptRequest, ScriptResponse
 
 MAX_EVENTS: Final = 10_000  # of one run
 MAX_BYTES: Final = 16_777_216  # of these events, as JSON
-
-Fetch = Callable[[ScriptRequest], Awaitable[ScriptResponse]]  # through a target of the project; raises `ScriptFailed`
 
 _encode = msgspec.json.Encoder().encode
 _REMEDY: Final = "keep a cursor with config.set, and store the others in the next run"

@@ -5,7 +5,7 @@ from typing import Any
 from effects.due_times import SystemDueTimes
 from engine.flow.message import EventMessage
 from engine.ports.kinds import DELIVERIES, TASKS
-from engine.ports.script import ScriptFailed, ScriptRequest, ScriptResponse, ScriptRunner
+from engine.ports.script import Scripting, ScriptRunner, no_way_out
 from engine.ports.store import Store
 from engine.ports.task import Task
 from engine.ports.world import Performer
@@ -43,11 +43,6 @@ class FreeSlots:
         pass
 
 
-async def no_way_out(request: ScriptRequest) -> ScriptResponse:
-    """Answers no request of a script."""
-    raise ScriptFailed(f"no target answers {request.url}")
-
-
 class Process(Collector):
     """One process: an engine with a scheduler, on a clock of its own."""
 
@@ -73,7 +68,7 @@ class Process(Collector):
         )
 
     def _scripts(self, runner: ScriptRunner) -> TaskScripts:
-        return TaskScripts(runner, no_way_out, ForeignProcessing(self.tracker, FreeSlots()))
+        return TaskScripts(Scripting(runner, no_way_out), ForeignProcessing(self.tracker, FreeSlots()))
 
     async def start(self) -> None:
         """Start the tracker and store the tasks, as a server does."""
