@@ -102,10 +102,10 @@ def build_request(target: PreparedTarget, ask: HttpAsk, hops: int = 0) -> HttpRe
     if method not in METHODS:
         raise RequestRefused(f"the method is none of {', '.join(sorted(METHODS))}")
     url = _url(target.url, ask)
-    body = None if ask.body is None else _body(ask.body)
+    body = _body(ask)
     headers = dict(_DEFAULT_HEADERS)
     if body is not None:
-        headers["content-type"] = "application/json"
+        headers["content-type"] = "application/json" if ask.text is None else "text/plain; charset=utf-8"
     headers.update(_ask_headers(target, ask.headers))
     headers.update(target.headers)
     headers[HOPS_HEADER] = str(hops + 1)
@@ -249,8 +249,10 @@ def _check_header(name: str, value: str) -> None:
         raise RequestRefused(f"the header {name} holds a line break or a character that headers cannot carry")
 
 
-def _body(body: Any) -> bytes:
+def _body(ask: HttpAsk) -> bytes | None:
     try:
-        return msgspec.json.encode(body)
+        if ask.text is not None:
+            return ask.text.encode()
+        return None if ask.body is None else msgspec.json.encode(ask.body)
     except (TypeError, UnicodeEncodeError, OverflowError, RecursionError):
-        raise RequestRefused("the body cannot be written as JSON") from None
+        raise RequestRefused("the body cannot be written as JSON, or in UTF-8") from None

@@ -15,7 +15,8 @@ from engine.profile.document import Profile
 class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
     """A request to a configured target. `query` is data: the performer percent-encodes it.
 
-    The last three say which answers will do besides that to this request: see `effects.shared_lookups`.
+    `share`, `cache_ms` and `stale_ms` say which answers will do besides that to this request: see
+    `effects.shared_lookups`.
     """
 
     target: str
@@ -28,6 +29,7 @@ class HttpAsk(Struct, frozen=True, tag="http", tag_field="ask"):
     share: bool = False  # the answer to an equal request that is under way
     cache_ms: int = 0  # an answer to an equal request, of this age at most
     stale_ms: int = 0  # without any usable answer, one that is older by so much at most
+    text: str | None = None  # the body as it is, in place of `body`
 
 
 class ProfileById(Struct, frozen=True, tag="profile-by-id", tag_field="ask"):
