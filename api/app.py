@@ -117,7 +117,7 @@ def create_app(
     routes.append(task_router(background.scheduling.scheduler, may_read))
     processing = ForeignProcessing(tracker, gate)
     routes += foreign_handlers(ForeignTracking(tracker, processing))
-    routes += webhook_handlers(Webhooks(tracker, processing))
+    routes += webhook_handlers(Webhooks(tracker, processing, scripting))
     return _application(tracker, gate, routes, lifespan)
 
 

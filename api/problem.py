@@ -31,6 +31,7 @@ TITLES = {
     429: "There are too many requests",
     431: "The headers are too large",
     500: "Headrace has a bug",
+    501: "A part of Headrace is not installed",
     503: "Headrace cannot take this now",
 }
 

@@ -8,6 +8,7 @@ The second address is Rakam's. There a webhook without a signature takes the key
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from api.problem import HttpProblem
+from api.problem import HttpProblem, problem
 from api.tracking.body import ClientGone, check_encoding, hops, origin, read_sent, unpacked
 from api.tracking.exchange import (
     STOPPING,
@@ -32,6 +33,7 @@ from api.tracking.exchange import (
 from api.tracking.keys import keys_of
 from api.tracking.refused_requests import RefusedRequests
 from engine.language.absent import Unusable
+from engine.ports.script import ScriptFailed, Scripting, ScriptLine, ScriptsNotInstalled, ScriptTimedOut
 from engine.ports.store import Unavailable
 from engine.project.origin import allows
 from engine.project.source import Source
@@ -39,18 +41,21 @@ from engine.project.webhook import Webhook
 from engine.tracking.foreign.rakam_api import KEY_HEADERS
 from engine.tracking.foreign.senders import grouping_steps
 from engine.tracking.foreign.translation import ForeignRequest
-from engine.tracking.foreign.webhook import Delivery, scope_of, translation_steps
+from engine.tracking.foreign.webhook import Delivery, scope_of
 from engine.tracking.foreign.webhook_body import UnreadableBody
 from engine.tracking.intake.admission import key_fits
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing, Processed
 from engine.tracking.pipeline.tracker import PayloadTracker
+from engine.tracking.pipeline.webhook_reading import WebhookReading
 
 ADDRESS: Final = "/webhook/collect"
 RAKAM_ADDRESS: Final = "/event/hook/collect"
 ADDRESSES: Final = (ADDRESS, RAKAM_ADDRESS)
 KEY_PARAMETERS: Final = ("write_key", "master_key")  # of a query
 PROTOCOL: Final = "webhook"
+MAX_LINES: Final = 20  # of a call that are logged
+MAX_LINE: Final = 200  # characters
 NO_KEY: Final = "the request has not the key of the webhook's source"
 
 log = structlog.get_logger("headrace.track")
@@ -59,9 +64,10 @@ log = structlog.get_logger("headrace.track")
 class Webhooks:
     """Handles the requests to the webhooks of the project that the pipeline has."""
 
-    def __init__(self, tracker: PayloadTracker, processing: ForeignProcessing) -> None:
+    def __init__(self, tracker: PayloadTracker, processing: ForeignProcessing, scripting: Scripting) -> None:
         self.pipeline = tracker.pipeline
         self.processing = processing
+        self.reading = WebhookReading(self.pipeline.slices, scripting, report_lines)
         self._refused = RefusedRequests()
 
     async def handle(self, address: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +90,11 @@ class Webhooks:
             document = exchange.failed(error)
             if isinstance(error, Unavailable):
                 self.pipeline.report(error)
-            self._refused.failed(f"webhook {webhook.name}" if webhook is not None else PROTOCOL, error, document)
+            self._refused.failed(_shown(webhook), error, document)
+        except ScriptFailed as failed:
+            status, detail = answer_to_failed(failed)
+            self._refused.refused(_shown(webhook), status, failed.reason)
+            document = problem(status, detail)
         except Exception as bug:  # the outermost edge: a bug of ours is logged and reported as one
             log.exception("a request to a webhook failed")
             document = exchange.failed(bug)
@@ -99,7 +109,10 @@ class Webhooks:
         return webhook
 
     async def _taken(self, webhook: Webhook, address: str, scope: Scope, receive: Receive) -> Reply:
-        """Return the answer to a request once its events are taken. Raises `Refusal`, `Unavailable`, `HttpProblem`."""
+        """Return the answer to a request once its events are taken.
+
+        Raises `Refusal`, `Unavailable`, `HttpProblem` and `ScriptFailed`.
+        """
         check_method(scope, webhook.methods)
         headers = all_headers(scope["headers"])
         check_encoding(headers)
@@ -134,8 +147,8 @@ class Webhooks:
         return reply_to(delivery, processed)
 
     async def _processed(self, delivery: Delivery, source: Source) -> Processed:
-        """Process the events of a delivery. Raises `Unavailable`."""
-        translation = await self.pipeline.slices.run(translation_steps(delivery))
+        """Process the events of a delivery. Raises `Refusal`, `ScriptFailed` and `Unavailable`."""
+        translation = await self.reading.read(delivery)
         rules = self.pipeline.project.settings.keys
         groups = await self.pipeline.slices.run(grouping_steps(translation, source, PROTOCOL, rules))
         return await self.processing.process(groups, source, hops(delivery.request.headers))
@@ -144,6 +157,22 @@ class Webhooks:
 def webhook_handlers(webhooks: Webhooks) -> list[ASGIRouteHandler]:
     """Return the handlers of both addresses. They are mounted: the name of the webhook follows."""
     return [asgi(address, is_mount=True, copy_scope=True)(partial(webhooks.handle, address)) for address in ADDRESSES]
+
+
+def answer_to_failed(failed: ScriptFailed) -> tuple[int, str]:
+    """Return the status and the words, which are Rakam's, for a script that failed; the log has the reason."""
+    match failed:
+        case ScriptsNotInstalled():
+            return 501, failed.reason
+        case ScriptTimedOut():
+            return 500, "Webhook code timed-out"
+    return 500, "Error executing callback code"
+
+
+def report_lines(webhook: str, lines: Sequence[ScriptLine]) -> None:
+    """Write the last lines that a script has logged to the server's log."""
+    for line in lines[-MAX_LINES:]:
+        log.info("a script's line", webhook=webhook, level_of_line=line.level, text=line.text[:MAX_LINE])
 
 
 def all_headers(headers: Any) -> dict[bytes, bytes]:
@@ -184,3 +213,8 @@ def reply_to(delivery: Delivery, processed: Processed) -> Reply:
     except (Unusable, UnreadableBody):
         return usual
     return Reply(str(body).encode(), media_type=answer.media_type.encode()) if isinstance(body, str | int) else usual
+
+
+def _shown(webhook: Webhook | None) -> str:
+    """Return the name of a webhook in the log."""
+    return f"webhook {webhook.name}" if webhook is not None else PROTOCOL

@@ -76,6 +76,19 @@ def translation_steps(delivery: Delivery) -> Steps:
         return Translation(events=(rejected(delivery, unusable.reason),))
 
 
+def unread(delivery: Delivery) -> Translation | None:
+    """Return the translation of a delivery that its script need not read, by the webhook's condition; None otherwise.
+
+    A body that the condition cannot read is rejected.
+    """
+    if delivery.webhook.when is None:
+        return None
+    try:
+        return Translation(events=()) if is_unwanted(delivery, scope_of(delivery)) else None
+    except UnreadableBody as unreadable:
+        return Translation(events=(rejected(delivery, unreadable.reason, unreadable.at),))
+
+
 def scope_of(delivery: Delivery) -> dict[str, Any]:
     """Return what the expressions of a webhook read. Raises `UnreadableBody`."""
     request = delivery.request
@@ -180,7 +193,7 @@ def _foreign(
         type=made.type,
         properties=data.get("properties", {}),
         context=data.get("context", {}),
-        id=_id_of(delivery, number, made.id, {event.id for event in earlier if isinstance(event, ForeignEvent)}),
+        id=id_of(delivery, number, made.id, {event.id for event in earlier if isinstance(event, ForeignEvent)}),
         time=data.get("time"),
         visitor=made.visitor,
         user=made.user,
@@ -189,7 +202,7 @@ def _foreign(
     )
 
 
-def _id_of(delivery: Delivery, number: int, given: str | None, earlier: Container[str | None]) -> str | None:
+def id_of(delivery: Delivery, number: int, given: str | None, earlier: Container[str | None]) -> str | None:
     """Return the id of an event that is the same whenever the request is delivered; None if nothing says one.
 
     Two mappings may use one id of the request, so the second event has its number behind it. Two items of one list with
