@@ -1,0 +1,56 @@
+"""Reads the rows of a file in any format. It reads in blocks, so memory does not grow with the file."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from effects.rows.csv_rows import csv_rows
+from effects.rows.json_rows import json_rows, ndjson_rows
+from effects.rows.stream import RowStream
+from engine.ports.rows import BadRow, Format, Row, RowFormat
+
+AVRO: Final = b"Obj\x01"
+ENDINGS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".avro": "avro",
+}
+
+
+def read_rows(stream: RowStream, format: RowFormat, name: str = "") -> Iterator[Row | BadRow]:
+    """Return the rows of a stream, in order; `name` is the file's. Raises `UnreadableFile` where it cannot go on.
+
+    Blocks while it waits for bytes: call it in a thread.
+    """
+    kind = format.type or format_of(name, stream.peek(4_096))
+    if kind == "csv":
+        yield from csv_rows(stream, format)
+    elif kind == "ndjson":
+        yield from ndjson_rows(stream)
+    elif kind == "avro":
+        from effects.rows.avro_rows import avro_rows
+
+        yield from avro_rows(stream)
+    else:
+        yield from json_rows(stream)
+
+
+def format_of(name: str, beginning: bytes) -> Format:
+    """Return the format of a file by its name, or else by its first bytes.
+
+    A file that begins with `[`, or with an object of more than a line, is JSON; with another object, lines of JSON.
+    """
+    if beginning.startswith(AVRO):
+        return "avro"
+    plain = name.lower().removesuffix(".gz")
+    for ending, format in ENDINGS.items():
+        if plain.endswith(ending):
+            return format
+    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"["):
+        return "json"
+    if text.startswith(b"{"):
+        first, newline, _ = text.partition(b"\n")
+        return "json" if newline and not first.rstrip().endswith(b"}") else "ndjson"
+    return "csv"
