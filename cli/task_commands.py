@@ -124,3 +124,21 @@ def task_resume(
 ) -> None:
     """Resume a paused task or flow: with the firing that was stopped, else with the first due time after now."""
     raise typer.Exit(_command(json, project, store, url, key).resume(name))
+
+
+@tasks.command("test")
+def task_test(
+    name: TaskName,
+    config: Annotated[
+        str, typer.Option("--config", help="What earlier runs have kept, as a JSON object", show_default="nothing")
+    ] = "{}",
+    json: JsonOption = False,
+    project: ProjectOption = Path(),
+) -> None:
+    """Run the script of a task in memory: show what it logs, what it keeps in config, and the events that it stores.
+
+    Its requests are sent. Nothing is stored, neither its events nor what it keeps. Exit code 1 when it fails.
+    """
+    from cli.task_test import TaskTest
+
+    raise typer.Exit(TaskTest(project, json, output_console(), Console(stderr=True)).run(name, config))
