@@ -40,9 +40,11 @@ from api.waits import waits_router
 from effects.clock import SystemClock
 from effects.http import HttpPerformer
 from effects.ids import new_id
+from effects.javascript.runner import JavaScriptRunner
+from effects.javascript.scripting import javascript
 from effects.limited_lookups import LimitedLookups
 from effects.shared_lookups import SharedLookups
-from engine.ports.script import NO_SCRIPTS, Scripting
+from engine.ports.script import Scripting
 from engine.ports.spool import Spool
 from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
@@ -74,14 +76,15 @@ def create_app(
     ledger: Ledger | None = None,
     bounds: Bounds = DEFAULT_BOUNDS,
     rules: SendingRules = SENDS,
-    scripting: Scripting = NO_SCRIPTS,
+    scripting: Scripting | None = None,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
     `broken` are project files that could not be read, for `/health/ready`. Requests to read, erase and unmerge must
     carry `admin_key`; without one, all are refused. One process of a server `keeps_up`: it does the upkeep. Payloads
     wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's;
-    `rules` say how the process takes part in sending deliveries; `scripting` runs the scripts of the project.
+    `rules` say how the process takes part in sending deliveries; `scripting` runs the scripts of the project,
+    by default in JavaScript.
     """
     clock = clock or SystemClock()
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
@@ -94,6 +97,8 @@ def create_app(
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
     gate = Gate(pipeline.waiting, bounds)
+    runner = JavaScriptRunner()  # begins no process before one is needed
+    scripting = scripting or javascript(runner, performer or lookups, lambda: pipeline.project.targets)
     scripts = TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), gate))
     background = Background(pipeline, gate, lookups, spooling, rules, scripts, keeps_up=keeps_up)
 
@@ -102,7 +107,7 @@ def create_app(
         await tracker.start()
         async with AsyncExitStack() as closing:
             # The last one closes first.
-            for each in (spool, store, client, outages, pipeline.late):
+            for each in (spool, store, client, runner, outages, pipeline.late):
                 if each is not None:
                     closing.push_async_callback(each.close)
             async with background.running():

@@ -16,12 +16,13 @@ from cli.call import call
 from cli.console import print_lines
 from cli.document import Document, write_document
 from cli.location import LEAVE_TO_SERVER, DataLocation, project_and_store
+from cli.scripting import opened_scripting
 from cli.store import CommandError, exclusive_access, opened_store, report_error, report_not_found
 from effects.clock import SystemClock
 from effects.due_times import SystemDueTimes
 from effects.http import HttpPerformer
 from effects.ids import new_id
-from engine.ports.script import NO_SCRIPTS
+from engine.ports.script import Scripting
 from engine.ports.task import FiringRecord
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
@@ -107,14 +108,16 @@ class TaskCommand:
         project, url = project_and_store(self._location, self._error)
 
         async def done() -> Any:
-            async with opened_store(url, self._location.root) as store:
+            async with opened_store(url, self._location.root) as store, opened_scripting(project) as scripting:
                 clock = SystemClock()
                 performer = HttpPerformer(project.targets, clock)
                 try:
                     pipeline = Pipeline(project, store, performer, clock, new_id)
                     if changes:
                         await pipeline.start()
-                    return await work(Scheduler(pipeline, SystemDueTimes(), new_id(), scheduled_in(_scripts(pipeline))))
+                    return await work(
+                        Scheduler(pipeline, SystemDueTimes(), new_id(), scheduled_in(_scripts(pipeline, scripting)))
+                    )
                 finally:
                     await performer.close()
 
@@ -219,8 +222,8 @@ def _run_now(name: str) -> Work:
     return done
 
 
-def _scripts(pipeline: Pipeline) -> TaskScripts:
-    return TaskScripts(NO_SCRIPTS, ForeignProcessing(Tracker(pipeline), AllSlots()))
+def _scripts(pipeline: Pipeline, scripting: Scripting) -> TaskScripts:
+    return TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), AllSlots()))
 
 
 def _quoted(name: str) -> str:

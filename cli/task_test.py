@@ -59,7 +59,7 @@ async def _tested(project: Project, task: ScriptTask, kept: dict[str, Any]) -> D
 
 async def tested(task: ScriptTask, scripting: Scripting, kept: dict[str, Any]) -> Document:
     """Run the script of a task in memory. Returns its log, what it keeps, and its events, as a document."""
-    script, world = task.script, TaskWorld(scripting.fetch, kept)
+    script, world = task.script, TaskWorld(scripting.way_out(task.script), kept)
     failed, log = "", tuple[ScriptLine, ...]()
     try:
         arguments = [script.plain_params()]

@@ -92,10 +92,10 @@ Fetch = Callable[[ScriptRequest], Awaitable[ScriptResponse]]  # raises `ScriptFa
 
 
 class Scripting(Struct, frozen=True):
-    """All that scripts need of a process: who runs them, and their way out, through the targets of the project."""
+    """All that scripts need of a process: who runs them, and the way out of each, to the targets of the project."""
 
     runner: ScriptRunner
-    fetch: Fetch
+    way_out: Callable[[Script], Fetch]
 
 
 class NoScripts:
@@ -108,9 +108,13 @@ class NoScripts:
         raise ScriptsNotInstalled(f"`{script.file}` cannot run here: install the extra `headrace[js]`")
 
 
-async def no_way_out(request: ScriptRequest) -> ScriptResponse:
-    """Raise `ScriptFailed`: no target answers a request of a script."""
-    raise ScriptFailed(f"no target answers {request.url}")
+def no_way_out(script: Script) -> Fetch:
+    """Return what answers no request of a script."""
+
+    async def refuse(request: ScriptRequest) -> ScriptResponse:
+        raise ScriptFailed(f"no target answers {request.url}")
+
+    return refuse
 
 
 NO_SCRIPTS: Final = Scripting(NoScripts(), no_way_out)

@@ -82,12 +82,13 @@ class ScriptFiring(Struct, frozen=True):
 
     async def _run(self, record: FiringRecord, before: Task) -> tuple[FiringRecord, dict[str, Any]]:
         """Return the record of the run, and what the task keeps after it. Raises `Unavailable`."""
-        script, world = self.task.script, TaskWorld(self.scripts.scripting.fetch, before.state)
+        script, scripting = self.task.script, self.scripts.scripting
+        world = TaskWorld(scripting.way_out(script), before.state)
         try:
             source = self._source()
             arguments = [script.plain_params()]
             limit = self.task.schedule.deadline_ms
-            result = await self.scripts.scripting.runner.run(script, MAIN, arguments, world, limit)
+            result = await scripting.runner.run(script, MAIN, arguments, world, limit)
         except ScriptFailed as failed:
             reason = script.without_secrets(failed.reason)[:MAX_REASON]
             lines = lines_of(script, failed.log)
