@@ -57,7 +57,7 @@ async def answered(request: ScriptRequest) -> ScriptResponse:
 
 async def served(serve: Serve, root: Path, module: Module, *log: str) -> Any:
     made = webhook_project(root, WEBHOOK, files=FILES, environment={"TOKEN": TOKEN})
-    return await serve(made, scripting=Scripting(PythonModule(module, log), answered))
+    return await serve(made, scripting=Scripting(PythonModule(module, log), lambda script: answered))
 
 
 def returning(value: Any) -> Module:

@@ -60,7 +60,7 @@ class WebhookReading:
         name, arguments = delivery.webhook.name, arguments_of(delivery, script)
         try:
             result = await self._scripting.runner.run(
-                script, FUNCTION, arguments, WebhookWorld(self._scripting.fetch), LIMIT_MS
+                script, FUNCTION, arguments, WebhookWorld(self._scripting.way_out(script)), LIMIT_MS
             )
         except ScriptFailed as failed:
             self._report(name, _without_secrets(script, failed.log))
