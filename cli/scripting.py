@@ -1,4 +1,4 @@
-"""What runs the scripts of a project in a command."""
+"""The runner of a project's scripts in a command."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What scripts need of a process: JavaScript, and a way out through the targets of the project."""
+"""All that scripts need of a process: JavaScript, and a way out through the targets of the project."""
 
 from collections.abc import Callable, Mapping
 

@@ -170,6 +170,7 @@ async def test_what_a_script_logs_stands_in_the_log_without_secrets(serve: Serve
 
 
 async def test_without_what_runs_scripts_the_answer_says_how_to_install_it(serve: Serve, tmp_path: Path) -> None:
-    client = await serve(webhook_project(tmp_path, WEBHOOK, files=FILES, environment={"TOKEN": TOKEN}))
+    made = webhook_project(tmp_path, WEBHOOK, files=FILES, environment={"TOKEN": TOKEN})
+    client = await serve(made, scripting=NO_SCRIPTS)
     answer = await client.post(PATH, json={})
     assert (answer.status_code, "install the extra `headrace[js]`" in answer.json()["detail"]) == (501, True)
