@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.ports.script import (
+    NO_SCRIPTS,
     ScriptFailed,
     Scripting,
     ScriptLine,
