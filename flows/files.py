@@ -12,11 +12,11 @@ from flows.diagnostic import Diagnostic
 from flows.reader import MAX_CHARACTERS
 
 SETTINGS: Final = "headrace.yaml"
-FOLDERS: Final = ("flows", "segments", "sources", "schemas", "tasks", "webhooks")
+FOLDERS: Final = ("flows", "segments", "sources", "schemas", "tasks", "webhooks", "imports")
 WITH_SOURCE: Final = ("task", "webhook")  # words of files that name a source as well
 TESTS: Final = ".test.yaml"
 
-_FIRST_KEY = re.compile(r"^(flow|segment|source|schema|task|webhook) *:", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^(flow|segment|source|schema|task|webhook|import) *:", re.MULTILINE)
 _MAX_UTF8 = 4  # bytes of a character in UTF-8
 
 

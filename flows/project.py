@@ -33,6 +33,7 @@ from flows.files import FOLDERS, SETTINGS, WITH_SOURCE, file_name, listing, misp
 from flows.flow_text import compiler_of, version_of
 from flows.foreign_users import refused_users, users_without_a_key
 from flows.geo import places_without_database
+from flows.import_mapping import read_import
 from flows.look_up_time import late_look_ups
 from flows.own_nodes import own_nodes
 from flows.reader import Document, read_yaml
@@ -105,6 +106,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
     webhooks = loader.folder(
         "webhooks", "webhook", lambda document, data: read_webhook(data, loader.place_of(document), around)
     )
+    imports = loader.folder("imports", "import", lambda document, data: read_import(data, document.text, names))
     loader.check_claims(sources, flows, settings.settings)
     loader.check_look_up_times(flows, applied)
     loader.check_deliveries(flows, applied, settings.targets)
@@ -122,6 +124,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         schemas=schemas.values,
         tasks=distinct,
         webhooks=webhooks.values,
+        imports=imports.values,
     )
     all_names = {"flows": flows.names, "segments": segments.names, "sources": sources.names}
     return LoadedProject(project, loader.report(), loader.sources, all_names, own.registry, own.packages)

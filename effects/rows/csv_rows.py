@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from effects.rows.stream import RowStream
-from engine.ports.rows import MAX_ROW, BadRow, Row, RowFormat, UnreadableFile
+from engine.ports.rows import MAX_ROW, BadRow, Row, UnreadableFile
+from engine.project.row_format import RowFormat
 
 DELIMITERS: Final = ",;\t|"
 MAX_COLUMNS: Final = 1_000

@@ -6,7 +6,8 @@ from typing import Final
 from effects.rows.csv_rows import csv_rows
 from effects.rows.json_rows import json_rows, ndjson_rows
 from effects.rows.stream import RowStream
-from engine.ports.rows import BadRow, Format, Row, RowFormat
+from engine.ports.rows import BadRow, Row
+from engine.project.row_format import Format, RowFormat
 
 AVRO: Final = b"Obj\x01"
 ENDINGS: Final[dict[str, Format]] = {

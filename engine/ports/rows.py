@@ -1,20 +1,10 @@
 """Rows: what an import reads from a file, whatever its format."""
 
-from typing import Any, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
-Format = Literal["csv", "json", "ndjson", "avro"]
-
-MAX_ROW = 1_048_576  # bytes of a row
-
-
-class RowFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a file is written. Without `type`, its name or its first bytes decide."""
-
-    type: Format | None = None
-    delimiter: str | None = None  # of CSV; by default the one that the header has most of: , ; | or a tab
-    header: tuple[str, ...] | None = None  # the names of the columns, where the first line of CSV has none
+MAX_ROW: Final = 1_048_576  # bytes of a row
 
 
 class Row(Struct, frozen=True):

@@ -45,17 +45,17 @@ class EventMapping:
         """Return the event, or None. Raises `Unusable` when a value is missing or of the wrong kind."""
         if self._when is not None and not self._when.test(scope):
             return None
-        type = _as_text("type", self._values["type"].evaluate(scope))
+        type = as_text("type", self._values["type"].evaluate(scope))
         if type is None:
             raise Absent("type", "empty")
-        ids = {name: _as_text(name, self._evaluate(name, scope)) for name in IDS}
-        id = _as_text("id", self._values["id"].evaluate(scope)) if "id" in self._values else None
+        ids = {name: as_text(name, self._evaluate(name, scope)) for name in IDS}
+        id = as_text("id", self._values["id"].evaluate(scope)) if "id" in self._values else None
         return MappedEvent(
             type=type,
             id=id,
             time=self._evaluate("time", scope),
-            properties=_as_object("properties", self._evaluate("properties", scope)),
-            context=_as_object("context", self._evaluate("context", scope)),
+            properties=as_object("properties", self._evaluate("properties", scope)),
+            context=as_object("context", self._evaluate("context", scope)),
             **ids,
         )
 
@@ -70,7 +70,7 @@ class EventMapping:
             return None
 
 
-def _as_text(name: str, value: Any) -> str | None:
+def as_text(name: str, value: Any) -> str | None:
     """Return a type or an id as text: a whole number with all of its digits. Raises `Unfit`."""
     if value is None or value == "":
         return None
@@ -81,7 +81,8 @@ def _as_text(name: str, value: Any) -> str | None:
     raise Unfit(f"`{name}` is a text or a whole number")
 
 
-def _as_object(name: str, value: Any) -> dict[str, Any]:
+def as_object(name: str, value: Any) -> dict[str, Any]:
+    """Return properties or context; none for null. Raises `Unfit`."""
     if value is None:
         return {}
     if not isinstance(value, dict):

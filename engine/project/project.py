@@ -11,6 +11,7 @@ from engine.flow.plan import Flow
 from engine.profile.declared import Fields
 from engine.profile.key import DEFAULT_KEY_RULES, KeyRules
 from engine.project.geo import Geo
+from engine.project.import_mapping import ImportMapping
 from engine.project.retention import Retention
 from engine.project.script_task import ScriptTask
 from engine.project.secret import Secret
@@ -84,6 +85,7 @@ class Project(Struct, frozen=True, kw_only=True):
     schemas: Mapping[str, Schema] = field(default_factory=dict)  # declared ones, by the types of events
     tasks: Mapping[str, ScriptTask] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    imports: Mapping[str, ImportMapping] = field(default_factory=dict)
     segment_rules: SegmentRules = field(default_factory=lambda: SegmentRules(()))  # derived from `segments`
 
     @property

@@ -61,7 +61,7 @@ def test_a_project_with_all_kinds_of_files_is_loaded(tmp_path: Path, registry: R
         "flows/sub/b.yaml": FLOW.format(name="b"),
         "flows/a.test.yaml": "not: a flow\n",
         "flows/.hidden.yaml": "not: a flow\n",
-        "webhooks/x.yaml": "not: ours\n",
+        "others/x.yaml": "not: ours\n",
     }
     loaded = load(tmp_path, registry, files)
     project = loaded.project

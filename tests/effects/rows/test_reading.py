@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from effects.rows.reading import format_of, read_rows
 from effects.rows.stream import LARGEST_READ, RowStream
-from engine.ports.rows import MAX_ROW, BadRow, Format, Row, RowFormat, UnreadableFile
+from engine.ports.rows import MAX_ROW, BadRow, Row, UnreadableFile
+from engine.project.row_format import Format, RowFormat
 
 
 class Blocks:
