@@ -102,6 +102,7 @@ def load_project(root: Path, registry: Registry, environment: Mapping[str, str] 
         flows=flows.values,
         flow_names=flows.names,
         has_users=settings.settings.keys.user is not None or not keys_known,
+        public_url=settings.settings.public_url,
     )
     webhooks = loader.folder(
         "webhooks", "webhook", lambda document, data: read_webhook(data, loader.place_of(document), around)

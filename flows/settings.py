@@ -21,6 +21,7 @@ from engine.project.source import Target
 from flows.duration import duration_ms
 from flows.geo import GeoFile, read_geo
 from flows.hash_keys import read_hash_keys
+from flows.public_url import read_public_url
 from flows.secret import resolve
 from flows.store_kind import unknown_store
 from flows.target import target_problems
@@ -163,6 +164,9 @@ class SettingsFile(Struct, frozen=True, kw_only=True):
     geo: Annotated[
         GeoFile | None, Meta(description="The database of places, as a map, e.g. {database: GeoLite2-City.mmdb}")
     ] = None
+    public_url: Annotated[
+        str, Meta(description="The address at which other systems reach this server, e.g. https://events.shop.example")
+    ] = ""
     runs: Runs = Runs()
     events: Events = Events()
     deliveries: Deliveries = Deliveries()
@@ -220,6 +224,7 @@ def read_settings(data: Any, root: Path, environment: Mapping[str, str]) -> Load
         most_open=file.deliveries.most_open,
         hash_keys=read_hash_keys(file.hash_keys, root, environment, problems),
         geo=read_geo(file.geo, root, problems),
+        public_url=read_public_url(file.public_url, problems),
         spool=file.spool == "on",
         spool_dir=file.spool_dir,
     )

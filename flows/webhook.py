@@ -11,6 +11,8 @@ from engine.flow.plan import Flow
 from engine.language.expression import Condition, compile_condition
 from engine.language.value import Value, compile_value
 from engine.problem import KeyPath, Problem, ProblemError, did_you_mean
+from engine.project.secret import Secret
+from engine.project.signature_check import SignatureCheck
 from engine.project.source import Source
 from engine.project.webhook import (
     FUNCTION,
@@ -29,10 +31,13 @@ from engine.project.webhook import (
 from engine.tracking.intake.admission import authority
 from flows.mapping import read_mapping
 from flows.script import ScriptPlace, read_script
+from flows.secret import resolve
+from flows.signature_check import read_signature_check, secret_problems
 from flows.typed import read_struct, suggest_key
 
 EXAMPLE: Final = "function module(queryParams, body, params, headers) { … }"
 MAX_MAPPINGS: Final = 20
+MAX_SECRETS: Final = 2
 READINGS: Final = ("event", "events", "flow", "script")
 PLAIN: Final = "text/plain; charset=utf-8"
 
@@ -75,6 +80,10 @@ class WebhookFile(Struct, frozen=True, kw_only=True):
     source: Annotated[str, Meta(description="The source of its events")]
     description: str = ""
     methods: Annotated[tuple[Method, ...], Meta(description="The methods that it takes", min_length=1)] = ("POST",)
+    verify: Any = None
+    secret: Annotated[
+        str | tuple[str, ...] | None, Meta(description="The secret that signs its requests, or two while it changes")
+    ] = None
     when: Annotated[str | None, Meta(description="A condition: without it, a request makes no events")] = None
     events: Annotated[
         tuple[Any, ...], Meta(description="The events of a request", min_length=1, max_length=MAX_MAPPINGS)
@@ -99,6 +108,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     flows: Mapping[str, Flow]
     flow_names: frozenset[str]
     has_users: bool  # whether the project has a key for the ids of users
+    public_url: str = ""  # of this server
 
 
 def read_webhook(
@@ -114,6 +124,7 @@ def read_webhook(
     reading = read.reading(file, data)
     when = read.condition(file.when, ("when",)) if file.when is not None else None
     answer = read.answer(file.answer)
+    check, secrets = read.signature(file)
     if file.script is None:
         problems += _secrets_in(file.params, ("params",))
     if reading is None or any(problem.severity == "error" for problem in problems):
@@ -124,6 +135,8 @@ def read_webhook(
         reading=reading,
         description=file.description,
         methods=file.methods,
+        check=check,
+        secrets=secrets,
         when=when,
         params={} if isinstance(reading, ScriptedEvents) else file.params,
         answer=answer,
@@ -131,7 +144,8 @@ def read_webhook(
     source = around.sources.get(webhook.source)
     if source is None:  # it has errors of its own
         return None, problems
-    return webhook, [*problems, *_of_source(source, data, around)]
+    warnings = _of_source(source, data, around, verified=check is not None)
+    return webhook, [*problems, *warnings]
 
 
 def _suggest(key: str, at: KeyPath, known: Any) -> str:
@@ -203,6 +217,48 @@ class _Reader:
             return None
         return WholeRequest(name)
 
+    def signature(self, file: WebhookFile) -> tuple[SignatureCheck | None, tuple[str, ...]]:
+        """Return how requests are signed, and with which secrets; None and nothing with a problem."""
+        if file.verify is None:
+            if file.secret is not None:
+                help = "add `verify:` with the name of a scheme, e.g. `verify: github`"
+                message = "`secret` verifies nothing, since nothing says how requests are signed"
+                self._problems.append(Problem(code="H403", message=message, path=("secret",), on="key", help=help))
+            return None, ()
+        check, found = read_signature_check(file.verify, ("verify",), self._around.public_url)
+        self._problems += found
+        if file.secret is None:
+            help = "add `secret: ${env:NAME}`, the secret that the sender signs with"
+            message = "requests are verified by a secret, and there is none"
+            self._problems.append(Problem(code="H403", message=message, path=("verify",), on="key", help=help))
+            return None, ()
+        secrets = self._secrets(file.secret)
+        if check is not None and secrets:
+            self._problems += secret_problems(check, secrets, ("secret",))
+        return check, secrets
+
+    def _secrets(self, written: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Return the secrets to which a webhook refers; those that are there."""
+        listed: list[tuple[KeyPath, str]] = [(("secret",), written)] if isinstance(written, str) else []
+        if isinstance(written, tuple):
+            listed = [(("secret", index), text) for index, text in enumerate(written)]
+        if not 1 <= len(listed) <= MAX_SECRETS:
+            message, help = f"`secret` is one secret, or {MAX_SECRETS} while it changes", "write `secret: ${env:NAME}`"
+            self._problems.append(Problem(code="H404", message=message, path=("secret",), help=help))
+        secrets = []
+        for at, text in listed:
+            try:
+                secret = resolve(text, self._place.root, self._place.environment)
+            except ProblemError as error:
+                self._problems.append(error.problem.below(at))
+                continue
+            if not isinstance(secret, Secret):
+                message = "a secret does not belong in the file itself"
+                help = "write `secret: ${env:NAME}` or `${file:PATH}`, and put the secret there"
+                self._problems.append(Problem(code="H404", message=message, path=at, help=help))
+            secrets.append(secret)
+        return tuple(secrets)
+
     def condition(self, text: str, at: KeyPath) -> Condition | None:
         """Return a compiled condition; None with a problem."""
         try:
@@ -245,9 +301,9 @@ def _secrets_in(params: Mapping[str, Any], at: KeyPath) -> Iterator[Problem]:
             yield Problem(code="H404", message=message, path=(*at, name), help=help)
 
 
-def _of_source(source: Source, data: Mapping[str, Any], around: Surroundings) -> Iterator[Problem]:
+def _of_source(source: Source, data: Mapping[str, Any], around: Surroundings, *, verified: bool) -> Iterator[Problem]:
     """Yield warnings about a webhook on its source."""
-    if source.kind == "public" and authority(source) == "trust":
+    if not verified and source.kind == "public" and authority(source) == "trust":
         yield Problem(
             code=_UNVERIFIED,
             message=f"anyone may send to this webhook, and the source `{source.source}` trusts the users it names",

@@ -79,6 +79,13 @@ def path_of(scope: Scope) -> str:
     return plain_path(unquote(scope["raw_path"].decode("latin-1").partition("?")[0]))
 
 
+def target_of(scope: Scope) -> str:
+    """Return the path and the query of a request as they were sent."""
+    path = scope["raw_path"].decode("latin-1").partition("?")[0]
+    query = scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
 def client_of(scope: Scope) -> str:
     """Return the address of a request's client, as the connection shows it; empty if it is not known."""
     client = scope.get("client")

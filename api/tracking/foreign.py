@@ -27,6 +27,7 @@ from api.tracking.exchange import (
     problem_reply,
     query_of,
     send_reply,
+    target_of,
 )
 from api.tracking.keys import keys_of
 from api.tracking.refused_requests import RefusedRequests
@@ -198,6 +199,7 @@ async def _read(endpoint: Endpoint | Configuration, scope: Scope, receive: Recei
         headers=headers,
         address=client_of(scope),
         method=method,
+        target=target_of(scope),
     )
 
 

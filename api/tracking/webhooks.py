@@ -16,6 +16,7 @@ import structlog
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
+from msgspec import structs
 
 from api.problem import HttpProblem, problem
 from api.tracking.body import ClientGone, check_encoding, hops, origin, read_sent, unpacked
@@ -29,6 +30,7 @@ from api.tracking.exchange import (
     problem_reply,
     query_of,
     send_reply,
+    target_of,
 )
 from api.tracking.keys import keys_of
 from api.tracking.refused_requests import RefusedRequests
@@ -36,10 +38,12 @@ from engine.language.absent import Unusable
 from engine.ports.script import ScriptFailed, Scripting, ScriptLine, ScriptsNotInstalled, ScriptTimedOut
 from engine.ports.store import Unavailable
 from engine.project.origin import allows
+from engine.project.signature_check import SignatureCheck
 from engine.project.source import Source
 from engine.project.webhook import Webhook
 from engine.tracking.foreign.rakam_api import KEY_HEADERS
 from engine.tracking.foreign.senders import grouping_steps
+from engine.tracking.foreign.signature import Verified, verified
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.foreign.webhook import Delivery, scope_of
 from engine.tracking.foreign.webhook_body import UnreadableBody
@@ -56,6 +60,7 @@ KEY_PARAMETERS: Final = ("write_key", "master_key")  # of a query
 PROTOCOL: Final = "webhook"
 MAX_LINES: Final = 20  # of a call that are logged
 MAX_LINE: Final = 200  # characters
+UNSIGNED: Final = Verified(repeat_id=None)
 NO_KEY: Final = "the request has not the key of the webhook's source"
 
 log = structlog.get_logger("headrace.track")
@@ -114,33 +119,22 @@ class Webhooks:
         Raises `Refusal`, `Unavailable`, `HttpProblem` and `ScriptFailed`.
         """
         check_method(scope, webhook.methods)
-        headers = all_headers(scope["headers"])
-        check_encoding(headers)
         source = self.pipeline.project.sources[webhook.source]
-        sent = ForeignRequest(
-            path=path_of(scope),
-            body=await read_sent(receive),
-            query=query_of(scope),
-            headers=headers,
-            address=client_of(scope),
-            method=scope["method"],  # type: ignore[typeddict-item]  # an HTTP scope
-        )
-        check_source(source, origin(headers))
-        if source.kind == "secret" or address == RAKAM_ADDRESS:
+        sent = await read_request(scope, receive)
+        check_source(source, origin(sent.headers))
+        now = self.pipeline.clock.now()
+        request, proof = structs.replace(sent, body=unpacked(sent.body, sent.headers)), UNSIGNED
+        if webhook.check is not None:
+            proof = verified_as_sent(webhook.check, webhook.secrets, sent, request, now)
+        elif source.kind == "secret" or address == RAKAM_ADDRESS:
             check_key(source, sent)
-        request = ForeignRequest(
-            path=sent.path,
-            body=unpacked(sent.body, headers),
-            query=sent.query,
-            headers=headers,
-            address=sent.address,
-            method=sent.method,
-        )
         delivery = Delivery(
             webhook=webhook,
             request=request,
-            now=self.pipeline.clock.now(),
+            now=now,
             settings=self.pipeline.project.settings,
+            id=proof.repeat_id,
+            named_by_events=proof.covers_body,
             content_ids=source.deduplicate == "content",
         )
         processed = await self._processed(delivery, source)
@@ -173,6 +167,36 @@ def report_lines(webhook: str, lines: Sequence[ScriptLine]) -> None:
     """Write the last lines that a script has logged to the server's log."""
     for line in lines[-MAX_LINES:]:
         log.info("a script's line", webhook=webhook, level_of_line=line.level, text=line.text[:MAX_LINE])
+
+
+async def read_request(scope: Scope, receive: Receive) -> ForeignRequest:
+    """Return a request with all of its headers, and its body as it was sent. Raises `HttpProblem` and `ClientGone`."""
+    headers = all_headers(scope["headers"])
+    check_encoding(headers)
+    return ForeignRequest(
+        path=path_of(scope),
+        query=query_of(scope),
+        body=await read_sent(receive),
+        headers=headers,
+        address=client_of(scope),
+        method=scope["method"],  # type: ignore[typeddict-item]  # an HTTP scope
+        target=target_of(scope),
+    )
+
+
+def verified_as_sent(
+    check: SignatureCheck, secrets: Sequence[str], sent: ForeignRequest, unpacked: ForeignRequest, now: int
+) -> Verified:
+    """Return what a right signature tells, be it of the body as it was sent or of what it was before its compression.
+
+    Raises `Refusal` for any other signature.
+    """
+    try:
+        return verified(check, secrets, sent, now)
+    except Refusal:
+        if unpacked.body == sent.body:
+            raise
+    return verified(check, secrets, unpacked, now)
 
 
 def all_headers(headers: Any) -> dict[bytes, bytes]:

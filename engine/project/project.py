@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     outbox: OutboxRoom = OutboxRoom()  # of each unit
     most_open: int = MAX_OPEN  # deliveries that may wait for a target
     hash_keys: Mapping[str, Secret] = field(default_factory=dict)  # of the filter `hmac`, by name
+    public_url: str = ""  # the address of this server as others know it
     geo: Geo | None = None  # the database of places, if there is one
     spool: bool = False  # whether payloads are spooled on this machine while the store is unavailable
     spool_dir: str | None = None

@@ -15,6 +15,7 @@ from engine.language.expression import Condition
 from engine.language.value import Value
 from engine.project.mapping import EventMapping
 from engine.project.script import Script
+from engine.project.signature_check import SignatureCheck
 
 Method = Literal["POST", "PUT", "GET"]
 
@@ -70,6 +71,8 @@ class Webhook(Struct, frozen=True, kw_only=True):
     description: str = ""
     methods: tuple[Method, ...] = ("POST",)
     when: Condition | None = None  # of the whole request; where it does not hold, there are no events
+    check: SignatureCheck | None = None  # how its requests are signed
+    secrets: tuple[str, ...] = ()  # any of which may have signed
     params: Mapping[str, Any] = {}
     answer: WebhookAnswer | None = None
 

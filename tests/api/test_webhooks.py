@@ -12,6 +12,7 @@ from litestar.testing import AsyncTestClient
 from structlog.testing import capture_logs
 
 from api.app import create_app
+from api.tracking.discovery import takes_events
 from effects.scripted import ScriptedPerformer
 from engine.ports.store import Unavailable
 from storage.memory import MemoryStore
@@ -100,6 +101,14 @@ async def test_a_webhook_of_a_secret_source_needs_its_key(
     if status == 200:
         [event] = await stored(client)
         assert KEY not in json.dumps(event)
+
+
+@pytest.mark.parametrize(
+    ("path", "passes"),
+    [(PATH, True), ("/event/hook/collect/orders", True), ("/webhook/collected", False), ("/webhook/orders", False)],
+)
+def test_requests_to_webhooks_pass_the_gate(path: str, passes: bool) -> None:
+    assert takes_events(path) == passes
 
 
 async def test_unknown_webhooks_methods_and_disabled_sources_are_refused(serve: Serve, tmp_path: Path) -> None:

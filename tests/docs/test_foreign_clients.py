@@ -16,8 +16,11 @@ from typer.testing import CliRunner
 from api.app import create_app
 from api.tracking.discovery import endpoints
 from api.tracking.keys import KEY
+from api.tracking.webhooks import ADDRESSES
 from cli.main import app
+from effects.javascript.runner import JavaScriptRunner
 from effects.scripted import ScriptedPerformer
+from engine.ports.script import Scripting, no_way_out
 from flows.codes import CODES
 from flows.diagnostic import render
 from flows.project import load_project
@@ -27,7 +30,7 @@ from tests.docs.page import ROOT, SERVED, Command, File, steps
 
 ADMIN = {"Authorization": "Bearer the-key-of-the-tests"}
 MADE_BY_INIT = 2  # cases of flow tests
-ABSENT = {"/event/bulk/remote"}  # addresses of the other systems that Headrace does not have
+ABSENT = {"/event/bulk/remote", "/event/hook/activate"}  # addresses of the other systems that Headrace does not have
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -49,6 +52,11 @@ PAGES = [
     Page(name="posthog", warnings=("H419",), events=("identify", "order completed"), user="C-1"),
     Page(name="rakam", tests=1, events=("pageview", "user-set")),
     Page(name="traintracks", events=("store_purchase",)),
+    Page(
+        name="webhooks",
+        warnings=("H451", "H451", "H451", "H451"),
+        events=("issue-opened", "mail-click", "mail-open", "mail_opened", "webhook.erp"),
+    ),
 ]
 
 
@@ -65,16 +73,23 @@ def project(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     assert CliRunner().invoke(app, ["init", "--empty", str(root)]).exit_code == 0
     named = {step.text: step.path for step in steps(page.text) if isinstance(step, File)}
     for text in re.findall(r"^```yaml\n(.*?)^```$", page.text, re.DOTALL | re.MULTILINE):
-        (root / (named.get(text) or path_of(text))).write_text(text)
+        written(root / (named.get(text) or path_of(text)), text)
+    for path, text in re.findall(r"^\*\*(\S+\.js)\*\*\n\n```js\n(.*?)^```$", page.text, re.DOTALL | re.MULTILINE):
+        written(root / path, text)
     for name, value in re.findall(r"`([A-Z_]+)=(\S+) headrace serve", page.text):
         monkeypatch.setenv(name, value)
     return root
 
 
+def written(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
 def path_of(text: str) -> str:
     """Return the path of a file that a page shows without one."""
     kind, _, name = text.partition("\n")[0].partition(": ")
-    if kind not in ("flow", "source"):
+    if kind not in ("flow", "source", "webhook"):
         return "headrace.yaml"
     return f"{kind}s/{name}.test.yaml" if "\ncases:" in text else f"{kind}s/{name}.yaml"
 
@@ -112,9 +127,15 @@ def test_the_flow_tests_of_a_page_pass(project: Path, page: Page) -> None:
 
 async def test_the_requests_of_a_page_are_answered_and_stored_as_it_shows(project: Path, page: Page) -> None:
     loaded = load_project(project, builtin(), os.environ)
+    runner = JavaScriptRunner()
     server = create_app(
-        loaded.project, MemoryStore(), performer=ScriptedPerformer(), admin_key=ADMIN["Authorization"].split()[1]
+        loaded.project,
+        MemoryStore(),
+        performer=ScriptedPerformer(),
+        admin_key=ADMIN["Authorization"].split()[1],
+        scripting=Scripting(runner, no_way_out),
     )
+    server.on_shutdown.append(runner.close)
     commands = [step for step in steps(page.text) if isinstance(step, Command)]
     assert commands
     async with AsyncTestClient(server, base_url=SERVED) as client:
@@ -130,6 +151,7 @@ async def test_the_requests_of_a_page_are_answered_and_stored_as_it_shows(projec
 
 def test_every_address_and_code_on_a_page_exists(page: Page) -> None:
     known = {address.rstrip("/") for endpoint in endpoints() for address in endpoint.addresses}
+    known |= {f"{address}/NAME" for address in ADDRESSES}
     roots = {address.split("/")[1] for address in known}
     named = {re.sub(r"\b(WRITE|PROJECT)_KEY\b", KEY, path) for path in re.findall(r"`(/\w[\w/]*)`", page.text)}
     addresses = {path.rstrip("/") for path in named if path.split("/")[1] in roots} - ABSENT

@@ -15,7 +15,10 @@ from engine.tracking.intake.payload import RejectedEvent
 
 
 class ForeignRequest(Struct, frozen=True, kw_only=True):
-    """A request of a foreign protocol. `body` is decompressed, `path` decoded, and `headers` have lower-case names."""
+    """A request of a foreign protocol. `body` is decompressed, `path` decoded, and `headers` have lower-case names.
+
+    `target` is the path with the query as they were sent, of which some systems make signatures.
+    """
 
     path: str
     body: bytes = b""
@@ -23,6 +26,7 @@ class ForeignRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     address: str = ""  # of the client, as the connection shows it; empty if unknown
     method: str = "POST"
+    target: str = ""
 
 
 class ForeignEvent(Struct, frozen=True, kw_only=True):

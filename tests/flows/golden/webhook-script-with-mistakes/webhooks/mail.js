@@ -1,0 +1,1 @@
+function module(query, body, params, headers) {}
