@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "H438": "look-ups may take longer than a sender waits",
     "H439": "nothing is delivered for a source in test mode",
     "H440": "the database of places is missing",
+    "H441": "a script cannot run where the project is loaded",
     "H442": "a script is missing, or has not the function that is called",
     "H445": "code of own nodes cannot be imported",
     "H446": "an own node type is not valid",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,15 @@ MAX_SCRIPT: Final = 262_144  # bytes
 
 
 class ScriptPlace(Struct, frozen=True):
-    """Where the file of a script is looked for: `folder`, in the project's directory `root`."""
+    """Where the file of a script is looked for: `folder`, in the project's directory `root`.
+
+    `engine` is the module that runs scripts, which only the extra `js` installs.
+    """
 
     root: Path
     folder: Path
     environment: Mapping[str, str]
+    engine: str = "quickjs"
 
 
 def read_script(
@@ -37,6 +42,10 @@ def read_script(
     params = _params(data.get("params", {}), place, problems)
     if text is None or problems:
         return None, problems
+    if find_spec(place.engine) is None:
+        message = f"`{data['script']}` cannot run here: the extra `js` is not installed"
+        help = "run `pip install 'headrace[js]'`"
+        problems.append(Problem(code="H441", message=message, path=("script",), help=help, severity="warning"))
     file = (place.folder / data["script"]).resolve().relative_to(place.root.resolve())
     return Script(file=file.as_posix(), text=text, params=params), problems
 

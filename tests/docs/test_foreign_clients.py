@@ -18,9 +18,7 @@ from api.tracking.discovery import endpoints
 from api.tracking.keys import KEY
 from api.tracking.webhooks import ADDRESSES
 from cli.main import app
-from effects.javascript.runner import JavaScriptRunner
 from effects.scripted import ScriptedPerformer
-from engine.ports.script import Scripting, no_way_out
 from flows.codes import CODES
 from flows.diagnostic import render
 from flows.project import load_project
@@ -127,15 +125,12 @@ def test_the_flow_tests_of_a_page_pass(project: Path, page: Page) -> None:
 
 async def test_the_requests_of_a_page_are_answered_and_stored_as_it_shows(project: Path, page: Page) -> None:
     loaded = load_project(project, builtin(), os.environ)
-    runner = JavaScriptRunner()
     server = create_app(
         loaded.project,
         MemoryStore(),
         performer=ScriptedPerformer(),
         admin_key=ADMIN["Authorization"].split()[1],
-        scripting=Scripting(runner, no_way_out),
     )
-    server.on_shutdown.append(runner.close)
     commands = [step for step in steps(page.text) if isinstance(step, Command)]
     assert commands
     async with AsyncTestClient(server, base_url=SERVED) as client:
