@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     "H450": "a webhook does not say how requests become events, or says it twice",
     "H451": "a webhook takes requests from anyone for a source whose users are trusted",
     "H452": "a flow does not start on the events of a webhook",
+    "H453": "the source of a verified webhook is trusted, and takes events of trackers as well",
     "H421": "a test names something that does not exist",
     "H422": "a test mocks a node that makes no requests",
     "H423": "a case or step of a test does not do exactly one thing",

@@ -44,6 +44,7 @@ PLAIN: Final = "text/plain; charset=utf-8"
 _NO_READING: Final = "H450"
 _UNVERIFIED: Final = "H451"
 _NOT_STARTED: Final = "H452"
+_OPEN: Final = "H453"
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("id", "name", "identifier"), "webhook"),
     **dict.fromkeys(("code", "javascript", "js", "image", "file"), "script"),
@@ -206,13 +207,13 @@ class _Reader:
         name, type = str(file.flow), f"{TYPE}{file.webhook}"
         if name not in self._around.flow_names:
             near = did_you_mean(name, self._around.flow_names)
-            help = near or f"add flows/{name}.yaml with `trigger: {{event: {type}}}`"
+            help = near or f"add flows/{name}.yaml with `trigger: {{event: {type}, source: {file.source}}}`"
             self._problems.append(Problem(code="H118", message=f"there is no flow `{name}`", path=("flow",), help=help))
             return None
         flow = self._around.flows.get(name)
         if flow is not None and not (flow.trigger.matches_type(type) and flow.trigger.matches_source(file.source)):
             message = f"`{name}` does not start on `{type}` of the source `{file.source}`, the event of this webhook"
-            help = f"write `trigger: {{event: {type}}}` in that flow"
+            help = f"write `trigger: {{event: {type}, source: {file.source}}}` in that flow"
             self._problems.append(Problem(code=_NOT_STARTED, message=message, path=("flow",), help=help))
             return None
         return WholeRequest(name)
@@ -309,6 +310,15 @@ def _of_source(source: Source, data: Mapping[str, Any], around: Surroundings, *,
             message=f"anyone may send to this webhook, and the source `{source.source}` trusts the users it names",
             path=("source",),
             help="add `verify:` and `secret:`, or write `identify: link` in the file of the source",
+            severity="warning",
+        )
+    if verified and source.kind == "public" and authority(source) == "trust" and source.accepts:
+        yield Problem(
+            code=_OPEN,
+            message=f"the source `{source.source}` trusts the users it names, and anyone may send as it by "
+            f"{' and '.join(source.accepts)}, without a signature",
+            path=("source",),
+            help="write `accepts: []` in the file of the source: then it has its webhooks alone",
             severity="warning",
         )
     if (at := _place_of_user(data)) is None:

@@ -9,7 +9,7 @@ mapping, or one made of the sender's id of the delivery and the event's number i
 source says so.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -193,7 +193,7 @@ def _foreign(
         type=made.type,
         properties=data.get("properties", {}),
         context=data.get("context", {}),
-        id=id_of(delivery, number, made.id, {event.id for event in earlier if isinstance(event, ForeignEvent)}),
+        id=id_of(delivery, number, made.id, earlier),
         time=data.get("time"),
         visitor=made.visitor,
         user=made.user,
@@ -202,14 +202,18 @@ def _foreign(
     )
 
 
-def id_of(delivery: Delivery, number: int, given: str | None, earlier: Container[str | None]) -> str | None:
+def id_of(
+    delivery: Delivery, number: int, given: str | None, earlier: Sequence[ForeignEvent | RejectedEvent] = ()
+) -> str | None:
     """Return the id of an event that is the same whenever the request is delivered; None if nothing says one.
 
     Two mappings may use one id of the request, so the second event has its number behind it. Two items of one list with
     the same id are one event that stands there twice.
     """
     if given is not None and delivery.named_by_events:
-        repeated = given in earlier and isinstance(delivery.webhook.reading, ListedEvents)
+        if not isinstance(delivery.webhook.reading, ListedEvents):
+            return given
+        repeated = any(isinstance(event, ForeignEvent) and event.id == given for event in earlier)
         return f"{given}:{number}" if repeated else given
     if delivery.id is not None:
         return f"{delivery.webhook.name}:{delivery.id}:{number}"

@@ -45,8 +45,7 @@ def result_steps(delivery: Delivery, result: Any) -> Steps:
             yield
         one = made(number, msgspec.json.encode(each), "", lambda item: event_of(item, api))
         if isinstance(one, ForeignEvent):
-            earlier = {event.id for event in events if isinstance(event, ForeignEvent)}
-            one = structs.replace(one, id=id_of(delivery, number, one.id, earlier))
+            one = structs.replace(one, id=id_of(delivery, number, one.id))
         events.append(one)
     return Translation(events=tuple(events))
 
