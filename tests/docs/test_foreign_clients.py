@@ -52,7 +52,7 @@ PAGES = [
     Page(name="traintracks", events=("store_purchase",)),
     Page(
         name="webhooks",
-        warnings=("H451", "H451", "H451", "H451"),
+        warnings=(),
         events=("issue-opened", "mail-click", "mail-open", "mail_opened", "webhook.erp"),
     ),
 ]
