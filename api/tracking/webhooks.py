@@ -35,7 +35,7 @@ from api.tracking.exchange import (
 from api.tracking.keys import keys_of
 from api.tracking.refused_requests import RefusedRequests
 from engine.language.absent import Unusable
-from engine.ports.script import ScriptFailed, Scripting, ScriptLine, ScriptsNotInstalled, ScriptTimedOut
+from engine.ports.script import ScriptBusy, ScriptFailed, Scripting, ScriptLine, ScriptsNotInstalled, ScriptTimedOut
 from engine.ports.store import Unavailable
 from engine.project.origin import allows
 from engine.project.signature_check import SignatureCheck
@@ -98,6 +98,7 @@ class Webhooks:
             self._refused.failed(_shown(webhook), error, document)
         except ScriptFailed as failed:
             status, detail = answer_to_failed(failed)
+            exchange.headers = [(b"retry-after", b"1")] if status == 503 else []
             self._refused.refused(_shown(webhook), status, failed.reason)
             document = problem(status, detail)
         except Exception as bug:  # the outermost edge: a bug of ours is logged and reported as one
@@ -158,6 +159,8 @@ def answer_to_failed(failed: ScriptFailed) -> tuple[int, str]:
     match failed:
         case ScriptsNotInstalled():
             return 501, failed.reason
+        case ScriptBusy():
+            return 503, "the script of this webhook has too many requests: send this again later"
         case ScriptTimedOut():
             return 500, "Webhook code timed-out"
     return 500, "Error executing callback code"

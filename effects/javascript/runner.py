@@ -21,6 +21,7 @@ import msgspec
 
 from effects.javascript.frames import BrokenFrame, frame_of, next_frame
 from engine.ports.script import (
+    ScriptBusy,
     ScriptFailed,
     ScriptLine,
     ScriptRequest,
@@ -56,7 +57,7 @@ class JavaScriptRunner:
         queue = self._scripts.pop(key, None) or _ScriptQueue()
         self._scripts[key] = queue
         if queue.waiting >= MAX_WAITING:
-            raise ScriptFailed(f"{MAX_WAITING} calls of {script.file} are waiting already")
+            raise ScriptBusy(f"{MAX_WAITING} calls of {script.file} are waiting already")
         queue.waiting += 1
         try:
             async with queue.lock, self._room:

@@ -35,6 +35,10 @@ class ScriptTimedOut(ScriptFailed):
     """A script took longer than it may; its process has been killed."""
 
 
+class ScriptBusy(ScriptFailed):
+    """Too many calls of a script are waiting already: this one was not begun, and may be tried later."""
+
+
 class ScriptsNotInstalled(ScriptFailed):
     """The extra `headrace[js]` is not installed; the message says how to install it."""
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from engine.ports.script import (
     NO_SCRIPTS,
+    ScriptBusy,
     ScriptFailed,
     Scripting,
     ScriptLine,
@@ -137,6 +138,7 @@ async def test_a_script_is_not_called_where_the_condition_does_not_hold(serve: S
         pytest.param(returning([{"collection": "a"}] * 501), 413, "a request carries at most 500 events", id="many"),
         pytest.param(failing(ScriptTimedOut("3 s")), 500, "Webhook code timed-out", id="time"),
         pytest.param(failing(ScriptFailed(f"bad {TOKEN}")), 500, "Error executing callback code", id="error"),
+        pytest.param(failing(ScriptBusy("32 calls")), 503, "the script of this webhook has too many", id="busy"),
         pytest.param(failing(ScriptsNotInstalled("install it")), 501, "install it", id="not installed"),
     ],
 )
@@ -150,6 +152,7 @@ async def test_what_fails_is_answered_as_rakam_does_and_stores_nothing(
     assert await stored(client) == []
     assert [(line["protocol"], line["status"]) for line in logs] == [("webhook mails", status)]
     assert TOKEN not in str(logs)
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
 
 
 async def test_a_script_keeps_nothing_and_stores_only_what_it_returns(serve: Serve, tmp_path: Path) -> None:

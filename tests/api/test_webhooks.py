@@ -103,6 +103,14 @@ async def test_a_webhook_of_a_secret_source_needs_its_key(
         assert KEY not in json.dumps(event)
 
 
+async def test_a_page_of_another_origin_may_not_send(serve: Serve, tmp_path: Path) -> None:
+    source = "source: shop\naccepts: []\norigins: [https://shop.example]\n"
+    client = await serve(webhook_project(tmp_path, ANY, source=source))
+    for origin, status in (("https://shop.example", 200), ("https://other.example", 403)):
+        answer = await client.post("/webhook/collect/any", json={}, headers={"origin": origin})
+        assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     ("path", "passes"),
     [(PATH, True), ("/event/hook/collect/orders", True), ("/webhook/collected", False), ("/webhook/orders", False)],
