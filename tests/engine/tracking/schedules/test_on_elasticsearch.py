@@ -9,8 +9,10 @@ import pytest
 from engine.ports.store import Store
 from storage.elasticsearch.store import ElasticsearchStore
 from tests.engine.tracking.schedules.process import COUNTING, MINUTE, SECOND, Process, started
+from tests.engine.tracking.schedules.python_scripts import PythonScripts
 from tests.engine.tracking.schedules.test_fan_out import PROJECT as GREETING
 from tests.engine.tracking.schedules.test_fan_out import greeted, join
+from tests.engine.tracking.schedules.test_script_firing import order, stored, storing, with_task
 from tests.identity.test_histories import dropped
 from tests.projects import project
 
@@ -70,3 +72,19 @@ async def test_a_segment_is_fired_for_by_both_and_each_member_has_it_once(stores
             break
         await asyncio.sleep(PAUSE)
     assert found == names
+
+
+async def test_a_task_stores_its_events_once_and_keeps_its_cursor(stores: list[Store]) -> None:
+    runner = PythonScripts(storing(*[order(number) for number in (1, 2, 3)], cursor=3))
+    processes = [Process(with_task(), store, f"p{i}", START, runner=runner) for i, store in enumerate(stores)]
+    for process in processes:
+        await process.start()
+        process.clock.set(START + 10 * MINUTE)
+    await fire_both(processes, START + 10 * MINUTE, "pull")
+    task = await processes[1].task("pull")
+    assert (task.state, [record.events for record in task.log]) == ({"cursor": 3}, [3])
+    for _ in range(TRIES):
+        if len(found := await stored(stores[1])) >= 3:
+            break
+        await asyncio.sleep(PAUSE)
+    assert found == [1, 2, 3]
