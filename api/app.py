@@ -2,24 +2,20 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from api.addressing import Application, decode_path_parameters
-from api.api_page import ApiPage
 from api.background import Background
 from api.deliveries import deliveries_router
+from api.description.serving import description_handlers
 from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
-from api.openapi import describe
 from api.outages import Outages
 from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
@@ -144,6 +140,7 @@ def _routes(
         consent_handler(tracker),
         root,
         live,
+        *description_handlers(),
         ready_handler(tracker.readiness, current_project, open_breakers, broken),
         reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
         identity_router(pipeline, may_read),
@@ -163,12 +160,7 @@ def _application(
         routes,
         middleware=[decode_path_parameters],
         lifespan=[lifespan],
-        openapi_config=OpenAPIConfig(
-            title="Headrace",
-            version=version("headrace"),
-            path="/schema",
-            render_plugins=[ApiPage(), JsonRenderPlugin()],
-        ),
+        openapi_config=None,  # `api.description` has a document of its own
         before_send=[restrict_browsers],
         exception_handlers={
             HTTPException: _http_exception,
@@ -181,7 +173,6 @@ def _application(
     )
     app.state.tracker = tracker
     app.state.gate = gate
-    describe(app)
     return app
 
 

@@ -1,23 +1,26 @@
 """Routes by which operators see deliveries, have dead ones sent again, and drop waiting ones."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.description.operation import described
+from api.documents.record import DELIVERY, SUMMARY, Delivery, DeliverySummaryPage
 from api.read_guard import ReadGuard
 from api.serialize import serialize_delivery
 from api.unmerge import no_foreign_page
 from engine.ports.outbox import DeliveryState, StoredDelivery
 from engine.search.page import DEFAULT_LIMIT, MAX_LIMIT, BadCursor
 from engine.sending.changes import Keeping
-from engine.sending.operations import Change, Changed, Choice, DeliveryOperations
+from engine.sending.operations import Change, ChangedDeliveries, Choice, DeliveryOperations
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.pipeline import Pipeline
 
 IDS_AT_ONCE = 100  # in one request
+CHANGED: Final[dict[str, Any]] = {"changed": ["d-1"], "skipped": [], "later": {}, "after": None}
 
 Target = Annotated[str | None, QueryParameter(description="Only those to this target")]
 Flow = Annotated[str | None, QueryParameter(description="Only those of this flow")]
@@ -26,7 +29,7 @@ Limit = Annotated[int, QueryParameter(description=f"How many a page has at most:
 After = Annotated[str, QueryParameter(description="The `after` of the page before")]
 
 
-class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
+class DeliveryChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """The request body: some ids, else a target or a flow, or both. `after` is that of the answer before."""
 
     ids: tuple[str, ...] = ()
@@ -35,7 +38,7 @@ class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
     after: str | None = None
 
 
-class DeliveryPage(Struct, frozen=True):
+class Summaries(Struct, frozen=True):
     """Deliveries, newest first, without their messages. `after` leads to the next page; else null."""
 
     items: list[dict[str, Any]]
@@ -46,30 +49,38 @@ def deliveries_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     """Return the routes, for clients that may read; the changes for no page of another origin."""
     operations = DeliveryOperations(pipeline.store, pipeline.clock, Keeping(window=pipeline.project.settings.window_ms))
 
-    @get("/deliveries", summary="Deliveries: what is sent to other systems")
+    @get(
+        "/deliveries",
+        summary="Deliveries: what is sent to other systems",
+        opt=described("listDeliveries", DeliverySummaryPage, example={"items": [SUMMARY], "after": None}),
+    )
     async def several(
         target: Target = None,
         flow: Flow = None,
         in_state: State = None,
         limit: Limit = DEFAULT_LIMIT,
         after: After = "",
-    ) -> DeliveryPage:
+    ) -> Summaries:
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
         try:
             items, following = await operations.page(Choice((), target, flow, in_state), limit, after or None)
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
-        return DeliveryPage([summary_of(each) for each in items], following)
+        return Summaries([summary_of(each) for each in items], following)
 
-    @get("/deliveries/{id:str}", summary="A delivery with its message")
+    @get(
+        "/deliveries/{id:str}",
+        summary="A delivery with its message",
+        opt=described("readDelivery", Delivery, example=DELIVERY),
+    )
     async def one(id: FromPath[str]) -> dict[str, Any]:
         found = await operations.one(id)
         if found is None:
             raise NotFoundException(f"there is no delivery {id}")
         return serialize_delivery(found)
 
-    async def changed(what: Change, chosen: Chosen) -> Changed:
+    async def changed(what: Change, chosen: DeliveryChoice) -> ChangedDeliveries:
         if not (chosen.ids or chosen.target or chosen.flow):
             raise Refusal("malformed", "name deliveries by `ids`, a `target` or a `flow`")
         if len(chosen.ids) > IDS_AT_ONCE:
@@ -79,12 +90,24 @@ def deliveries_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
 
-    @post("/deliveries/retry", status_code=200, summary="Send dead deliveries again", guards=[no_foreign_page])
-    async def retry(data: JSONBody[Chosen]) -> Changed:
+    @post(
+        "/deliveries/retry",
+        status_code=200,
+        summary="Send dead deliveries again",
+        guards=[no_foreign_page],
+        opt=described("retryDeliveries", ChangedDeliveries, example=CHANGED, body={"ids": ["d-1"]}),
+    )
+    async def retry(data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
         return await changed("retry", data)
 
-    @post("/deliveries/drop", status_code=200, summary="Do not send waiting deliveries", guards=[no_foreign_page])
-    async def drop(data: JSONBody[Chosen]) -> Changed:
+    @post(
+        "/deliveries/drop",
+        status_code=200,
+        summary="Do not send waiting deliveries",
+        guards=[no_foreign_page],
+        opt=described("dropDeliveries", ChangedDeliveries, example=CHANGED, body={"target": "crm"}),
+    )
+    async def drop(data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
         return await changed("drop", data)
 
     return Router("/", route_handlers=[several, one, retry, drop], guards=[may_read], tags=["deliveries"])

@@ -9,6 +9,9 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
+from api.description.operation import described
+from api.documents.operating import FORGETTING
+from api.documents.operating import Forgetting as ForgettingDocument
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.ids import new_id
@@ -93,6 +96,7 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
         status_code=202,
         summary="Erase all that is stored of a profile",
         guards=[no_foreign_page],
+        opt=described("forgetProfile", ForgettingDocument, status=202, says="It has begun", example=FORGETTING),
     )
     async def forget(id: FromPath[str], claims: Claims = False) -> dict[str, Any]:
         try:
@@ -100,11 +104,19 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
-    @get("/forgettings", summary="What has been forgotten, and how far it is")
+    @get(
+        "/forgettings",
+        summary="What has been forgotten, and how far it is",
+        opt=described("listForgettings", list[ForgettingDocument], example=[FORGETTING]),
+    )
     async def every() -> list[dict[str, Any]]:
         return [serialize_forgetting(one) for one in await forgettings.all()]
 
-    @get("/forgettings/{name:str}", summary="How far a forgetting is")
+    @get(
+        "/forgettings/{name:str}",
+        summary="How far a forgetting is",
+        opt=described("readForgetting", ForgettingDocument, example=FORGETTING),
+    )
     async def one(name: FromPath[str]) -> dict[str, Any]:
         found = await forgettings.one(name)
         if found is None:

@@ -6,24 +6,20 @@ from typing import Any
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from api.description.operation import described, json_answer
+from api.documents.operating import ADDRESSES, NOT_READY, READY, Addresses, Live, Ready
 from engine.project.project import Project
 from engine.sending.sending import OpenBreaker
 from engine.tracking.pipeline.tracker import Readiness
 
 
-@get("/", summary="Where to go from here")
+@get("/", summary="Where to go from here", opt=described("readAddresses", Addresses, example=ADDRESSES))
 async def root() -> dict[str, str]:
     """Names the addresses that a visitor of the front page will look for."""
-    return {
-        "name": "Headrace",
-        "track": "POST /track; /schema shows what it takes",
-        "schema": "/schema",
-        "openapi": "/schema/openapi.json",
-        "health": "/health/ready",
-    }
+    return ADDRESSES
 
 
-@get("/health/live", summary="The process lives")
+@get("/health/live", summary="The process lives", opt=described("readLiveness", Live, example={"status": "live"}))
 async def live() -> dict[str, str]:
     """Answers as long as the event loop runs."""
     return {"status": "live"}
@@ -40,7 +36,17 @@ def ready_handler(
     It also names the targets to which nothing is sent now, since they fail: the server is ready all the same.
     """
 
-    @get("/health/ready", summary="Whether events can be taken, and if not, why")
+    @get(
+        "/health/ready",
+        summary="Whether events can be taken, and if not, why",
+        opt=described(
+            "readReadiness",
+            {
+                200: json_answer(Ready, READY, "Events are taken, at least into the spool"),
+                503: json_answer(Ready, NOT_READY, "Events cannot be taken now"),
+            },
+        ),
+    )
     async def ready() -> Response[dict[str, Any]]:
         now = await readiness()
         document: dict[str, Any] = {

@@ -24,6 +24,7 @@ TITLES = {
     404: "There is no such thing here",
     405: "This method is not for this address",
     408: "The request did not arrive in time",
+    409: "This cannot be done now",
     410: "The person has been forgotten",
     413: "The request is too large",
     415: "The request's media type is not taken",

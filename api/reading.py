@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Router, get
@@ -11,6 +11,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from api.description.operation import BINARY, Answer, Content, described
+from api.documents.profile import PROFILE
+from api.documents.profile import Profile as ProfileDocument
+from api.documents.record import COUNTS, EVENT, REJECTED, RUN, SESSION, Counts, RejectedEvent, Run
 from api.export_archive import write_archive
 from api.read_guard import ReadGuard
 from api.schemas import schema_handlers
@@ -18,6 +22,7 @@ from api.search import search_handler
 from api.segments import segment_handlers
 from api.serialize import serialize_rejected, serialize_run
 from engine.ports.history import events_of, sessions_of
+from engine.ports.records import Session, StoredEvent
 from engine.ports.resolve import NotFound, resolve_profile
 from engine.ports.store import Store
 from engine.ports.world import Clock
@@ -33,6 +38,7 @@ Claims = Annotated[bool, QueryParameter(description="Also return the profiles th
 
 IN_MEMORY = 4 * 1024 * 1024  # bytes of an archive that is made
 CHUNK = 64 * 1024
+ARCHIVE: Final = Answer("The archive", {"application/zip": Content(BINARY)})
 
 
 def reading_router(
@@ -50,27 +56,39 @@ def reading_router(
 
 
 def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
-    @get("/runs/{id:str}", summary="A stored run with its trace")
+    @get("/runs/{id:str}", summary="A stored run with its trace", opt=described("readRun", Run, example=RUN))
     async def run(id: FromPath[str]) -> dict[str, Any]:
         return serialize_run(_found(await store.run(id), f"run {id}"))
 
-    @get("/events/{id:str}", summary="A stored event")
+    @get("/events/{id:str}", summary="A stored event", opt=described("readEvent", StoredEvent, example=EVENT))
     async def event(id: FromPath[str]) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(_found(await store.event(id), f"event {id}"))
         return found
 
-    @get("/events/{id:str}/runs", summary="The stored runs of an event, with their traces")
+    @get(
+        "/events/{id:str}/runs",
+        summary="The stored runs of an event, with their traces",
+        opt=described("listRunsOfEvent", list[Run], example=[RUN]),
+    )
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
         runs = await store.runs_of(id)
         if not runs:
             _found(await store.event(id), f"event {id}")
         return [serialize_run(run) for run in runs]
 
-    @get("/rejected", summary="The newest rejected events, with their reasons")
+    @get(
+        "/rejected",
+        summary="The newest rejected events, with their reasons",
+        opt=described("listRejectedEvents", list[RejectedEvent], example=[REJECTED]),
+    )
     async def rejected() -> list[dict[str, Any]]:
         return [serialize_rejected(one) for one in await store.rejected(100)]
 
-    @get("/counts", summary="How much is stored, and what became of the events since the start")
+    @get(
+        "/counts",
+        summary="How much is stored, and what became of the events since the start",
+        opt=described("readCounts", Counts, example=COUNTS),
+    )
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
         return {"stored": dict(await store.counts()), "events": msgspec.to_builtins(ledger.totals())}
 
@@ -82,7 +100,11 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
         stored: Profile = _found(await resolve_profile(store, id), f"profile {id}")
         return stored
 
-    @get("/profiles/{id:str}", summary="The profile that an id leads to")
+    @get(
+        "/profiles/{id:str}",
+        summary="The profile that an id leads to",
+        opt=described("readProfile", ProfileDocument, example=PROFILE),
+    )
     async def profile(id: FromPath[str], why: Why = False, claims: Claims = False) -> dict[str, Any]:
         stored, fields = await stored_profile(id), project().settings.fields
         document = operator_view(stored, fields, id)
@@ -90,15 +112,27 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
             document["claims"] = msgspec.to_builtins(await claiming(store, stored, id))
         return document | ({"why": explain_identity(stored, fields)} if why else {})
 
-    @get("/profiles/{id:str}/export", summary="All that is stored of a profile, as a ZIP file")
+    @get(
+        "/profiles/{id:str}/export",
+        summary="All that is stored of a profile, as a ZIP file",
+        opt=described("exportProfile", ARCHIVE),
+    )
     async def exported(id: FromPath[str]) -> Stream:
         return await _archive(store, project(), id, clock.now())
 
-    @get("/profiles/{id:str}/events", summary="The newest events of a profile, whichever of its ids they came under")
+    @get(
+        "/profiles/{id:str}/events",
+        summary="The newest events of a profile, whichever of its ids they came under",
+        opt=described("listEventsOfProfile", list[StoredEvent], example=[EVENT]),
+    )
     async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
         return [msgspec.to_builtins(event) for event in await events_of(store, await stored_profile(id), 100)]
 
-    @get("/profiles/{id:str}/sessions", summary="The sessions of a profile's newest events")
+    @get(
+        "/profiles/{id:str}/sessions",
+        summary="The sessions of a profile's newest events",
+        opt=described("listSessionsOfProfile", list[Session], example=[SESSION]),
+    )
     async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
         events = await events_of(store, await stored_profile(id), 100)
         return [msgspec.to_builtins(session) for session in await sessions_of(store, events)]

@@ -5,7 +5,7 @@ import hashlib
 
 from litestar.types import Message, Scope
 
-from api.api_page import STYLE
+from api.description.page import STYLE
 
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

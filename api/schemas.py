@@ -8,6 +8,8 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from api.description.operation import described
+from api.documents.operating import SCHEMA, SchemaOfEvents
 from engine.ports.store import Store
 from engine.project.project import Project
 from engine.tracking.operations.schemas import NoSuchCollection, describe_schema, describe_schemas
@@ -16,11 +18,19 @@ from engine.tracking.operations.schemas import NoSuchCollection, describe_schema
 def schema_handlers(store: Store, project: Callable[[], Project]) -> list[HTTPRouteHandler]:
     """`GET /schemas` and `GET /schemas/TYPE`."""
 
-    @get("/schemas", summary="The fields of events with their types, declared or learnt")
+    @get(
+        "/schemas",
+        summary="The fields of events with their types, declared or learnt",
+        opt=described("listSchemas", list[SchemaOfEvents], example=[SCHEMA]),
+    )
     async def schemas() -> list[dict[str, Any]]:
         return await describe_schemas(store, project())
 
-    @get("/schemas/{type:str}", summary="The fields of events of one type, and how many values of each were refused")
+    @get(
+        "/schemas/{type:str}",
+        summary="The fields of events of one type, and how many values of each were refused",
+        opt=described("readSchema", SchemaOfEvents, example={**SCHEMA, "refused_more": False}),
+    )
     async def schema(type: FromPath[str]) -> dict[str, Any]:
         try:
             return await describe_schema(store, project(), type)

@@ -1,14 +1,16 @@
 """Search over HTTP: one address for each kind of document."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter, QueryParameter
-from msgspec import Struct
+from litestar.params import FromPath, FromQuery
+from msgspec import Meta, Struct
 
+from api.description.operation import Operation, Parameter, json_answer, operations
+from api.documents.record import PAGES
 from api.serialize import serialize_record
 from engine.ports.kinds import SEARCHABLE
 from engine.ports.store import Searches
@@ -21,10 +23,9 @@ from engine.search.parse import parse
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
 
-Named = Annotated[str, PathParameter(description=f"One of {', '.join(SEARCHABLE)}")]
-Text = Annotated[str, QueryParameter(description="The query, see docs/search.md; without it, all documents")]
-Limit = Annotated[int, QueryParameter(description=f"How many documents a page has at most: 1 to {MAX_LIMIT}")]
-After = Annotated[str, QueryParameter(description="The `after` of the page before")]
+QUERY: Final = "The query, see docs/search.md; without it, all documents"
+LIMIT: Final = f"How many documents a page has at most: 1 to {MAX_LIMIT}"
+AFTER: Final = "The `after` of the page before"
 
 
 class Found(Struct, frozen=True):
@@ -37,8 +38,10 @@ class Found(Struct, frozen=True):
 def search_handler(store: Searches, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
-    @get("/search/{kind:str}", summary=f"Search {', '.join(SEARCHABLE)}")
-    async def search(kind: Named, q: Text = "", limit: Limit = DEFAULT_LIMIT, after: After = "") -> Found:
+    @get("/search/{kind:str}", opt=operations(*map(searching, SEARCHABLE)))
+    async def search(
+        kind: FromPath[str], q: FromQuery[str] = "", limit: FromQuery[int] = DEFAULT_LIMIT, after: FromQuery[str] = ""
+    ) -> Found:
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
         query = _query(q, searchable_of(kind), project(), clock.now())
@@ -49,6 +52,26 @@ def search_handler(store: Searches, project: Callable[[], Project], clock: Clock
         return Found([serialize_record(one, query.declared) for one in page.items], page.after)
 
     return search
+
+
+def searching(kind: str) -> Operation:
+    """Return the operation of searching one kind of document: each kind has an answer of its own."""
+    page, item = PAGES[kind]
+    return Operation(
+        method="GET",
+        path=f"/search/{kind}",
+        id=f"search{kind.capitalize()}",
+        tag="reading",
+        summary=f"Search {kind}",
+        parameters=(
+            Parameter("q", "query", QUERY),
+            Parameter("limit", "query", LIMIT, default=DEFAULT_LIMIT, type=Annotated[int, Meta(ge=1, le=MAX_LIMIT)]),
+            Parameter("after", "query", AFTER),
+        ),
+        answers={200: json_answer(page, {"items": [item], "after": None}, "A page of what was found")},
+        problems=(401, 429),
+        security=("adminKey",),
+    )
 
 
 def searchable_of(name: str) -> Searchable:

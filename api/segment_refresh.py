@@ -2,7 +2,7 @@
 
 import structlog
 
-from engine.tracking.operations.reevaluation import Progress, Reevaluation, progress_of
+from engine.tracking.operations.reevaluation import Reevaluation, SegmentProgress, progress_of
 from engine.tracking.pipeline.pipeline import Pipeline
 
 SECONDS = 1  # between two turns
@@ -19,7 +19,7 @@ class SegmentRefresh:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._again = Reevaluation(pipeline)
-        self._logged: Progress | None = None
+        self._logged: SegmentProgress | None = None
         self._turns_unlogged = 0
         self._started = False
         self._first: str | None = None  # the version of the segments with which a new store starts
@@ -34,7 +34,7 @@ class SegmentRefresh:
         if progress != self._logged:
             self._log(progress)
 
-    def _log(self, progress: Progress) -> None:
+    def _log(self, progress: SegmentProgress) -> None:
         """Log the progress: at the start, at intervals, and at the end; nothing unless the segments have changed."""
         started = self._logged is None or self._logged.version != progress.version
         self._logged, self._turns_unlogged = progress, self._turns_unlogged + 1

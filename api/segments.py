@@ -10,30 +10,41 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.description.operation import described
+from api.documents.operating import SEGMENT, Segments
+from api.documents.profile import MEMBERSHIP, Membership
 from engine.ports.resolve import resolve_profile
 from engine.ports.store import Store
 from engine.ports.world import Clock
 from engine.project.explanation import NoSuchSegment, describe_segment, explain_segment
 from engine.project.project import Project
-from engine.tracking.operations.reevaluation import Progress, progress_of
+from engine.tracking.operations.reevaluation import SegmentProgress, progress_of
 
 
 class Listed(Struct, frozen=True):
     """The segments, and the progress of re-evaluating all profiles since the segments last changed."""
 
     segments: list[dict[str, Any]]
-    progress: Progress | None
+    progress: SegmentProgress | None
 
 
 def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock) -> list[HTTPRouteHandler]:
     """`GET /segments` and `GET /profiles/ID/segments/SEGMENT`."""
 
-    @get("/segments", summary="The segments, and the progress of re-evaluating all profiles since they changed")
+    @get(
+        "/segments",
+        summary="The segments, and the progress of re-evaluating all profiles since they changed",
+        opt=described("listSegments", Segments, example={"segments": [SEGMENT], "progress": None}),
+    )
     async def segments() -> Listed:
         described = [describe_segment(segment) for _, segment in sorted(project().segments.items())]
         return Listed(described, await progress_of(store))
 
-    @get("/profiles/{id:str}/segments/{segment:str}", summary="Whether a profile belongs to a segment, and why")
+    @get(
+        "/profiles/{id:str}/segments/{segment:str}",
+        summary="Whether a profile belongs to a segment, and why",
+        opt=described("explainMembership", Membership, example=MEMBERSHIP),
+    )
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
         profile = await resolve_profile(store, id)
         if profile is None:

@@ -9,6 +9,9 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from api.description.operation import described
+from api.documents.operating import FIRED, SUMMARY, TASK, FiringResult, TaskSummary
+from api.documents.operating import Task as TaskDocument
 from api.problem import HttpProblem
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
@@ -23,12 +26,20 @@ WAIT_SECONDS: Final = 20.0  # for the end of a firing that was asked for; then i
 def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
     """Return the routes of what has a schedule, for clients that may read; those that change something for no page."""
 
-    @get("/tasks", summary="Tasks and flows with a schedule, with their next due times")
+    @get(
+        "/tasks",
+        summary="Tasks and flows with a schedule, with their next due times",
+        opt=described("listTasks", list[TaskSummary], example=[SUMMARY]),
+    )
     async def tasks() -> list[dict[str, Any]]:
         zone = scheduler.timezone
         return [serialize_task(one, zone, task) for one, task in await scheduler.tasks()]
 
-    @get("/tasks/{name:str}", summary="A task or a flow with a schedule: its state, and the log of its firings")
+    @get(
+        "/tasks/{name:str}",
+        summary="A task or a flow with a schedule: its state, and the log of its firings",
+        opt=described("readTask", TaskDocument, example=TASK),
+    )
     async def task(name: FromPath[str]) -> dict[str, Any]:
         return serialize_details(await _found(scheduler, name))
 
@@ -37,6 +48,7 @@ def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
         status_code=200,
         summary="Fire a task or a scheduled flow now",
         guards=[no_foreign_page],
+        opt=described("fireTask", FiringResult, 409, example=FIRED),
     )
     async def run(name: FromPath[str]) -> dict[str, Any]:
         try:
@@ -50,13 +62,23 @@ def task_router(scheduler: Scheduler, may_read: ReadGuard) -> Router:
         return {"task": name, "running": not done, "firing": None if record is None else serialize_record(record)}
 
     @post(
-        "/tasks/{name:str}/pause", status_code=200, summary="Pause a task or a scheduled flow", guards=[no_foreign_page]
+        "/tasks/{name:str}/pause",
+        status_code=200,
+        summary="Pause a task or a scheduled flow",
+        guards=[no_foreign_page],
+        opt=described("pauseTask", TaskDocument, example={**TASK, "state": "paused", "next": None}),
     )
     async def pause(name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
         return serialize_details(await scheduler.pause(name))
 
-    @post("/tasks/{name:str}/resume", status_code=200, summary="Resume a paused task or flow", guards=[no_foreign_page])
+    @post(
+        "/tasks/{name:str}/resume",
+        status_code=200,
+        summary="Resume a paused task or flow",
+        guards=[no_foreign_page],
+        opt=described("resumeTask", TaskDocument, example=TASK),
+    )
     async def resume(name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
         return serialize_details(await scheduler.resume(name))

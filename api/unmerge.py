@@ -10,6 +10,9 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from api.description.operation import described
+from api.documents.profile import UNMERGED
+from api.documents.profile import Unmerged as UnmergedDocument
 from api.problem import HttpProblem
 from api.read_guard import ReadGuard
 from engine.ports.resolve import NotFound
@@ -27,7 +30,12 @@ class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
 def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     """Return the routes that change identities, for clients that may read, and for no page of another origin."""
 
-    @post("/profiles/{id:str}/unmerge", status_code=200, summary="Undo a link that has joined profiles")
+    @post(
+        "/profiles/{id:str}/unmerge",
+        status_code=200,
+        summary="Undo a link that has joined profiles",
+        opt=described("unmergeProfile", UnmergedDocument, example=UNMERGED, body={"link": "5d1f2c"}),
+    )
     async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
         try:
             return serialize_unmerged(await unmerge_served(pipeline, id, data.link))
@@ -37,7 +45,7 @@ def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     return Router("/", route_handlers=[unmerge], guards=[may_read, no_foreign_page], tags=["identity"])
 
 
-def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """A guard: a page elsewhere can make its visitor's browser send, but neither as JSON nor without its origin."""
     if connection.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HttpProblem(415, "send `Content-Type: application/json`")

@@ -1,7 +1,7 @@
 """Open waits over HTTP: operators list them, look at one, and cancel one."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Router, get, post
@@ -9,17 +9,30 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.description.operation import described
+from api.documents.record import WAIT, ListedWait
 from api.problem import HttpProblem
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from engine.ports.resolve import NotFound
-from engine.tracking.operations.waits import Cancelled, cancel_each, cancel_served, failed_runs, open_wait, open_waits
+from engine.tracking.operations.waits import (
+    CancelledWaits,
+    OpenWait,
+    cancel_each,
+    cancel_served,
+    failed_runs,
+    open_wait,
+    open_waits,
+)
 from engine.tracking.pipeline.pipeline import Pipeline
 
 Flow = Annotated[str, QueryParameter(description="Only those of this flow")]
 Version = Annotated[str, QueryParameter(description="Only those of the version of a flow that begins so")]
 Failed = Annotated[bool, QueryParameter(description="Runs that had waited and then failed or were cancelled instead")]
 Limit = Annotated[int, QueryParameter(description="How many are returned at most; 0: all")]
+
+
+CANCELLED: Final = {"cancelled": [WAIT], "failed": {}}
 
 
 class WaitChoice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +47,11 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     """Return the routes, for clients that may read; no page of another origin may cancel."""
     store = pipeline.store
 
-    @get("/waits", summary="Runs that wait, the newest first")
+    @get(
+        "/waits",
+        summary="Runs that wait, the newest first",
+        opt=described("listWaits", list[ListedWait], example=[WAIT]),
+    )
     async def waits(
         flow: Flow = "", version: Version = "", failed: Failed = False, limit: Limit = 100
     ) -> list[dict[str, Any]]:
@@ -45,7 +62,11 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
                 break
         return found
 
-    @get("/waits/{id:str}", summary="A run that waits, as its profile has it now")
+    @get(
+        "/waits/{id:str}",
+        summary="A run that waits, as its profile has it now",
+        opt=described("readWait", OpenWait, example=WAIT),
+    )
     async def wait(id: FromPath[str]) -> dict[str, Any]:
         try:
             found: dict[str, Any] = msgspec.to_builtins(await open_wait(store, id))
@@ -53,8 +74,16 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
             raise NotFoundException(str(unknown)) from unknown
         return found
 
-    @post("/waits/cancel", status_code=200, summary="End runs that wait", guards=[no_foreign_page])
-    async def cancel(data: JSONBody[WaitChoice]) -> Cancelled:
+    @post(
+        "/waits/cancel",
+        status_code=200,
+        summary="End runs that wait",
+        guards=[no_foreign_page],
+        opt=described(
+            "cancelWaits", CancelledWaits, example={"cancelled": [WAIT], "failed": {}}, body={"flow": "remind"}
+        ),
+    )
+    async def cancel(data: JSONBody[WaitChoice]) -> CancelledWaits:
         if bool(data.ids) == bool(data.flow or data.version):
             raise HttpProblem(400, "name the `ids` of waits, or a `flow` or `version`")
         ids = data.ids or [wait.id async for wait in open_waits(store, data.flow, data.version)]

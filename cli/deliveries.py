@@ -25,7 +25,14 @@ from cli.traces import short
 from effects.clock import SystemClock
 from engine.search.page import MAX_LIMIT
 from engine.sending.changes import Keeping
-from engine.sending.operations import STATE_BEFORE, Change, Changed, Choice, DeliveryOperations, Skipped
+from engine.sending.operations import (
+    STATE_BEFORE,
+    Change,
+    ChangedDeliveries,
+    Choice,
+    DeliveryOperations,
+    SkippedDelivery,
+)
 
 T = TypeVar("T")
 
@@ -51,7 +58,7 @@ class Deliveries(Protocol):
     def one(self, id: str) -> Document | None:
         """A delivery with its message."""
 
-    def change(self, what: Change, choice: Choice, after: str | None) -> Changed:
+    def change(self, what: Change, choice: Choice, after: str | None) -> ChangedDeliveries:
         """Change one page of those chosen."""
 
 
@@ -118,10 +125,10 @@ def change(what: Change, choice: Choice, confirmed: bool, location: DataLocation
     return 0 if done.changed else 1
 
 
-def _change_all(deliveries: Deliveries, what: Change, choice: Choice) -> Changed:
+def _change_all(deliveries: Deliveries, what: Change, choice: Choice) -> ChangedDeliveries:
     """Change all that are chosen, page by page."""
     changed: list[str] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedDelivery] = []
     later: dict[str, int] = {}
     parts = [choice] if not choice.ids else [Choice(part) for part in _parts(choice.ids)]
     for part in parts:
@@ -134,7 +141,7 @@ def _change_all(deliveries: Deliveries, what: Change, choice: Choice) -> Changed
             after = done.after
             if after is None:
                 break
-    return Changed(tuple(changed), tuple(skipped), later)
+    return ChangedDeliveries(tuple(changed), tuple(skipped), later)
 
 
 def _parts(ids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -209,7 +216,7 @@ def _lines(delivery: Document) -> Iterator[Text]:
         yield Text(f"  {without_controls(line)}")
 
 
-def _change_lines(what: Change, done: Changed) -> Iterator[Text]:
+def _change_lines(what: Change, done: ChangedDeliveries) -> Iterator[Text]:
     count = len(done.changed)
     noun = "delivery" if count == 1 else "deliveries"
     yield Text(f"{count} {noun} {'sent again from now on' if what == 'retry' else 'dropped'}.")
@@ -263,9 +270,9 @@ class _Served:
             raise
         return found
 
-    def change(self, what: Change, choice: Choice, after: str | None) -> Changed:
+    def change(self, what: Change, choice: Choice, after: str | None) -> ChangedDeliveries:
         body = {"ids": choice.ids, "target": choice.target, "flow": choice.flow, "after": after}
-        return msgspec.convert(call(self._server, "POST", f"/deliveries/{what}", body), Changed)
+        return msgspec.convert(call(self._server, "POST", f"/deliveries/{what}", body), ChangedDeliveries)
 
 
 class _Stored:
@@ -289,7 +296,7 @@ class _Stored:
 
         return self._with(read)
 
-    def change(self, what: Change, choice: Choice, after: str | None) -> Changed:
+    def change(self, what: Change, choice: Choice, after: str | None) -> ChangedDeliveries:
         return self._with(lambda operations: operations.change(what, choice, after))
 
     def _with(self, work: Callable[[DeliveryOperations], Awaitable[T]]) -> T:

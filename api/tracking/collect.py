@@ -6,9 +6,11 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from api.description.operation import operations
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body, wanted_headers
 from api.tracking.endpoint import handle
+from api.tracking.operations.own import COLLECT
 from engine.project.project import Project
 from engine.tracking.intake.collect import Body, body_steps, collect_intake
 from engine.tracking.intake.delivery_id import DeliveryIds
@@ -20,7 +22,7 @@ from engine.tracking.pipeline.tracker import PayloadTracker
 def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """Return the handler of `/collect/…`. It is mounted, and splits the path itself."""
 
-    @asgi("/collect", is_mount=True, copy_scope=True)
+    @asgi("/collect", is_mount=True, copy_scope=True, opt=operations(*COLLECT))
     async def collect(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             type, source, session = path_parts(scope)

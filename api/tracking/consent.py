@@ -8,8 +8,10 @@ from litestar.types import Receive, Scope, Send
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
+from api.description.operation import operations
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
+from api.tracking.operations.own import CONSENT
 from engine.tracking.intake.body import decoded
 from engine.tracking.intake.consent import CONSENT_CHANGED
 from engine.tracking.intake.payload import Intake, Refusal, read_track
@@ -42,7 +44,7 @@ _encode = Encoder().encode
 def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """Return the handler of `/consent`."""
 
-    @asgi("/consent", copy_scope=True)
+    @asgi("/consent", copy_scope=True, opt=operations(CONSENT))
     async def consent(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             check_media_type(headers)

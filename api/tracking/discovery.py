@@ -11,6 +11,7 @@ from litestar.handlers import ASGIRouteHandler
 
 import api.tracking
 from api.addressing import plain_path
+from api.description.operation import operations
 from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
 from api.tracking.keys import KEY
 from api.tracking.webhooks import ADDRESSES as WEBHOOK_ADDRESSES
@@ -56,9 +57,9 @@ def _handlers(tracking: ForeignTracking, endpoint: Endpoint | Configuration) -> 
 
     Such a handler is mounted: the router divides no path for a handler that is an ASGI application.
     """
-    handle = partial(tracking.handle, endpoint)
+    handle, described = partial(tracking.handle, endpoint), operations(*endpoint.operations)
     if plain := [address for address in endpoint.addresses if KEY not in address]:
-        yield asgi(plain, copy_scope=True)(handle)
+        yield asgi(plain, copy_scope=True, opt=described)(handle)
     for address in endpoint.addresses:
         if KEY in address:
-            yield asgi(address.partition(KEY)[0].rstrip("/"), is_mount=True, copy_scope=True)(handle)
+            yield asgi(address.partition(KEY)[0].rstrip("/"), is_mount=True, copy_scope=True, opt=described)(handle)

@@ -14,6 +14,7 @@ import structlog
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
+from api.description.operation import Operation
 from api.problem import HttpProblem
 from api.tracking.body import WANTED, ClientGone, hops, origin, read_body, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
@@ -54,7 +55,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     are added to it. `headers` are those that the translator reads, by their lower-case names: pages may send them. A
     key of a source may be in `key_headers`, in `key_parameters` of the query, in `Authorization`, and in what the
     translator finds in the body; `secret_only` asks for that of a secret source. `verify` checks the signature of a
-    request, where a protocol has one.
+    request, where a protocol has one. `operations` describe all addresses, for the API's description.
     """
 
     protocol: Accepted
@@ -69,6 +70,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     key_parameters: tuple[str, ...] = ()
     secret_only: bool = False
     verify: Callable[[ForeignRequest, Source], bool] | None = None
+    operations: tuple[Operation, ...]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     answer: Callable[[str, ForeignRequest], Reply]
     methods: tuple[str, ...] = ("GET",)
     most_bytes: int = MAX_BODY
+    operations: tuple[Operation, ...]
 
 
 class ForeignTracking:

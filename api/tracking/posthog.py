@@ -8,6 +8,7 @@ import msgspec
 from api.tracking.exchange import Reply
 from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint
 from api.tracking.keys import KEY, key_of_path
+from api.tracking.operations import posthog as operations
 from api.tracking.segment import refused
 from engine.tracking.foreign.posthog import key_of_question, translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
@@ -64,9 +65,14 @@ ENDPOINTS: Final = (
         answer=taken,
         refuse=refused,
         most_bytes=LARGE_BODY,
+        operations=operations.EVENTS,
     ),
     Configuration(
-        protocol="posthog", addresses=(CONFIGURATION,), key=partial(key_of_path, CONFIGURATION), answer=configuration
+        protocol="posthog",
+        addresses=(CONFIGURATION,),
+        key=partial(key_of_path, CONFIGURATION),
+        answer=configuration,
+        operations=(operations.CONFIGURATION,),
     ),
     Configuration(
         protocol="posthog",
@@ -75,5 +81,6 @@ ENDPOINTS: Final = (
         answer=no_flags,
         methods=("POST",),
         most_bytes=MAX_QUESTION,
+        operations=operations.QUESTIONS,
     ),
 )

@@ -8,6 +8,7 @@ import msgspec
 from api.problem import problem
 from api.tracking.exchange import Reply, problem_reply
 from api.tracking.foreign import LARGE_BODY, Endpoint
+from api.tracking.operations import rakam as operations
 from engine.tracking.foreign.rakam import TOO_BIG, translated
 from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
 from engine.tracking.foreign.rakam_pixel import GIF
@@ -68,9 +69,12 @@ def pixel(processed: Processed) -> Reply:
 
 
 def pixel_refused(status: int, document: dict[str, Any]) -> Reply:
-    """Return the image with the reason in a header. Only what was not kept, and could be later, is no success."""
+    """Return the image with the reason in a header.
+
+    Only what was not kept, and could be later, is no success, and a method other than those.
+    """
     reason = BAD_KEY if status == 401 else document["detail"]
-    return _image(reason, status if status >= 500 else 200)
+    return _image(reason, status if status >= 500 or status == 405 else 200)
 
 
 def _image(error: str, status: int = 200) -> Reply:
@@ -91,11 +95,18 @@ def _endpoint(*addresses: str, answer: Callable[[Processed], Reply], **more: Any
 
 
 ENDPOINTS: Final = (  # Rakam calls the key of a secret source `master_key`
-    _endpoint(*SINGLE, answer=one_taken),
-    _endpoint("/event/batch", answer=taken, refuse=batch_refused),
-    _endpoint("/user/batch", answer=taken),
-    _endpoint("/user/batch_operations", answer=taken, secret_only=True),
-    _endpoint("/event/bulk", "/event/copy", answer=taken_in_bulk, most_bytes=LARGE_BODY, secret_only=True),
-    _endpoint("/event/bulk/commit", answer=taken_in_bulk, secret_only=True),
-    _endpoint("/event/pixel", answer=pixel, refuse=pixel_refused, methods=("GET", "POST")),
+    _endpoint(*SINGLE, answer=one_taken, operations=operations.SINGLE),
+    _endpoint("/event/batch", answer=taken, refuse=batch_refused, operations=(operations.EVENT_BATCH,)),
+    _endpoint("/user/batch", answer=taken, operations=(operations.USER_BATCH,)),
+    _endpoint("/user/batch_operations", answer=taken, secret_only=True, operations=(operations.USERS_BATCH,)),
+    _endpoint(
+        "/event/bulk",
+        "/event/copy",
+        answer=taken_in_bulk,
+        most_bytes=LARGE_BODY,
+        secret_only=True,
+        operations=operations.BULK,
+    ),
+    _endpoint("/event/bulk/commit", answer=taken_in_bulk, secret_only=True, operations=(operations.COMMIT,)),
+    _endpoint("/event/pixel", answer=pixel, refuse=pixel_refused, methods=("GET", "POST"), operations=operations.PIXEL),
 )

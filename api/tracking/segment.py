@@ -8,6 +8,7 @@ import msgspec
 from api.tracking.exchange import Reply, problem_reply
 from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint
 from api.tracking.keys import KEY, basic_user, key_of_path
+from api.tracking.operations import segment as operations
 from engine.tracking.foreign.segment import translation_steps
 from engine.tracking.foreign.translation import ForeignRequest
 from engine.tracking.pipeline.foreign_processing import Processed
@@ -86,11 +87,29 @@ ENDPOINTS: Final = (
         most_bytes=LARGE_BODY,  # clients drop a batch that is refused as too large
         headers=(b"anonymousid", b"sentat", *RETRIES),
         key_parameters=("writeKey",),
+        operations=operations.CALLS,
     ),
-    Configuration(protocol="segment", addresses=(SETTINGS,), key=partial(key_of_path, SETTINGS), answer=settings),
     Configuration(
-        protocol="segment", addresses=("/sourceConfig",), key=key_of_configuration, answer=source_configuration
+        protocol="segment",
+        addresses=(SETTINGS,),
+        key=partial(key_of_path, SETTINGS),
+        answer=settings,
+        operations=(operations.SETTINGS,),
+    ),
+    Configuration(
+        protocol="segment",
+        addresses=("/sourceConfig",),
+        key=key_of_configuration,
+        answer=source_configuration,
+        operations=(operations.SOURCE_CONFIGURATION,),
     ),
     # Figures of the browser client about itself, which name no source. They are dropped.
-    Configuration(protocol="segment", addresses=("/v1/m",), key=None, answer=lambda *_: TAKEN, methods=("POST",)),
+    Configuration(
+        protocol="segment",
+        addresses=("/v1/m",),
+        key=None,
+        answer=lambda *_: TAKEN,
+        methods=("POST",),
+        operations=(operations.FIGURES,),
+    ),
 )

@@ -6,6 +6,7 @@ import msgspec
 
 from api.tracking.exchange import Reply
 from api.tracking.foreign import Endpoint
+from api.tracking.operations.traintracks import EVENTS
 from engine.project.source import Source
 from engine.tracking.foreign.traintracks import translated, verified
 from engine.tracking.foreign.translation import ForeignRequest
@@ -38,5 +39,6 @@ ENDPOINTS: Final = (
         headers=(AUTH, b"remote-address"),
         key_headers=(b"x-product-key",),
         verify=signed,
+        operations=EVENTS,
     ),
 )

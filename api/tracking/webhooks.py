@@ -18,6 +18,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 from msgspec import structs
 
+from api.description.operation import operations
 from api.problem import HttpProblem, problem
 from api.tracking.body import ClientGone, check_encoding, hops, origin, read_sent, unpacked
 from api.tracking.exchange import (
@@ -33,6 +34,7 @@ from api.tracking.exchange import (
     target_of,
 )
 from api.tracking.keys import keys_of
+from api.tracking.operations.webhooks import webhook_operations
 from api.tracking.refused_requests import RefusedRequests
 from engine.language.absent import Unusable
 from engine.ports.script import ScriptBusy, ScriptFailed, Scripting, ScriptLine, ScriptsNotInstalled, ScriptTimedOut
@@ -55,7 +57,7 @@ from engine.tracking.pipeline.webhook_reading import WebhookReading
 
 ADDRESS: Final = "/webhook/collect"
 RAKAM_ADDRESS: Final = "/event/hook/collect"
-ADDRESSES: Final = (ADDRESS, RAKAM_ADDRESS)
+ADDRESSES: Final = {ADDRESS: "Webhook", RAKAM_ADDRESS: "RakamWebhook"}  # with names for the API's description
 KEY_PARAMETERS: Final = ("write_key", "master_key")  # of a query
 PROTOCOL: Final = "webhook"
 MAX_LINES: Final = 20  # of a call that are logged
@@ -151,7 +153,12 @@ class Webhooks:
 
 def webhook_handlers(webhooks: Webhooks) -> list[ASGIRouteHandler]:
     """Return the handlers of both addresses. They are mounted: the name of the webhook follows."""
-    return [asgi(address, is_mount=True, copy_scope=True)(partial(webhooks.handle, address)) for address in ADDRESSES]
+    return [
+        asgi(address, is_mount=True, copy_scope=True, opt=operations(*webhook_operations(address, name)))(
+            partial(webhooks.handle, address)
+        )
+        for address, name in ADDRESSES.items()
+    ]
 
 
 def answer_to_failed(failed: ScriptFailed) -> tuple[int, str]:

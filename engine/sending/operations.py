@@ -42,21 +42,21 @@ class Choice(Struct, frozen=True, forbid_unknown_fields=True):
         return Query(searchable, AllOf(tuple(conditions)))
 
 
-class Skipped(Struct, frozen=True):
+class SkippedDelivery(Struct, frozen=True):
     """A delivery that was not changed, and why."""
 
     id: str
     reason: str
 
 
-class Changed(Struct, frozen=True):
+class ChangedDeliveries(Struct, frozen=True):
     """The result of a step. `after` leads to the next one; None after the last.
 
     `later` says of ordered deliveries that are sent again how many later ones of their profile have been sent.
     """
 
     changed: tuple[str, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedDelivery, ...] = ()
     later: dict[str, int] = {}
     after: str | None = None
 
@@ -81,7 +81,7 @@ class DeliveryOperations:
         """Return a delivery by its id."""
         return await self._store.record(DELIVERIES, id)
 
-    async def change(self, what: Change, choice: Choice, after: str | None = None) -> Changed:
+    async def change(self, what: Change, choice: Choice, after: str | None = None) -> ChangedDeliveries:
         """Retry dead deliveries or drop waiting ones: one page of those chosen. Raises `BadCursor`."""
         before = STATE_BEFORE[what]
         if choice.ids:
@@ -91,20 +91,22 @@ class DeliveryOperations:
             page, following = await self.page(chosen, PAGE, after)
             ids = tuple([each.id for each in page])
         wanted: list[StoredDelivery] = []
-        skipped: list[Skipped] = []
+        skipped: list[SkippedDelivery] = []
         for id in ids:
             delivery = await self.one(id)
             if delivery is None:
-                skipped.append(Skipped(id, "there is no such delivery"))
+                skipped.append(SkippedDelivery(id, "there is no such delivery"))
             elif delivery.state != before:
-                skipped.append(Skipped(id, f"it is {delivery.state}, not {before}"))
+                skipped.append(SkippedDelivery(id, f"it is {delivery.state}, not {before}"))
             else:
                 wanted.append(delivery)
         done, moved = await self._write(what, wanted)
         later = {each.id: count for each in done if what == "retry" and (count := await self._later(each))}
-        return Changed(tuple([each.id for each in done]), (*skipped, *moved), later, following)
+        return ChangedDeliveries(tuple([each.id for each in done]), (*skipped, *moved), later, following)
 
-    async def _write(self, what: Change, wanted: list[StoredDelivery]) -> tuple[list[StoredDelivery], list[Skipped]]:
+    async def _write(
+        self, what: Change, wanted: list[StoredDelivery]
+    ) -> tuple[list[StoredDelivery], list[SkippedDelivery]]:
         """Write the changes of deliveries that were just read: together, else one by one."""
         now = self._clock.now()
         writes = [
@@ -129,7 +131,7 @@ class DeliveryOperations:
                 await self._store.commit(Unit(changes=(write,)))
                 done.append(each)
             except Conflict:
-                moved.append(Skipped(each.id, "it was changed at the same moment"))
+                moved.append(SkippedDelivery(each.id, "it was changed at the same moment"))
         return done, moved
 
     async def _later(self, delivery: StoredDelivery) -> int:

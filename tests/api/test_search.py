@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.ports.kinds import SEARCHABLE
 from tests.api.conftest import Serve
 from tests.projects import payload, project
 
@@ -91,6 +92,7 @@ async def test_a_refusal_points_at_the_error_in_the_query(serve: Serve) -> None:
 
 async def test_searching_is_in_the_openapi_document(serve: Serve) -> None:
     schema = (await (await serve(project(COUNT))).get("/schema/openapi.json")).json()
-    operation = schema["paths"]["/search/{kind}"]["get"]
-    assert [one["name"] for one in operation["parameters"]] == ["kind", "q", "limit", "after"]
-    assert all(one["description"] for one in operation["parameters"])
+    for kind in SEARCHABLE:
+        operation = schema["paths"][f"/search/{kind}"]["get"]
+        assert [one["name"] for one in operation["parameters"]] == ["q", "limit", "after"]
+        assert all(one["description"] for one in operation["parameters"])

@@ -30,7 +30,7 @@ SIDE_BY_SIDE: Final = 16  # units: they share commits
 PLAIN: Final = Options()
 
 
-class Progress(Struct, frozen=True):
+class SegmentProgress(Struct, frozen=True):
     """How many profiles have been evaluated again since the segments changed. Stored as a note."""
 
     version: str  # of the segments
@@ -53,10 +53,10 @@ async def reevaluate(pipeline: Pipeline, id: str, options: Options = PLAIN) -> b
     return await pipeline.process(request) is not UNCHANGED
 
 
-async def progress_of(store: Notes) -> Progress | None:
+async def progress_of(store: Notes) -> SegmentProgress | None:
     """Return how far any process has come with all profiles; None when none has started. Raises `Unavailable`."""
     note = await store.note(NOTE)
-    return None if note is None else json.decode(note, type=Progress)
+    return None if note is None else json.decode(note, type=SegmentProgress)
 
 
 class Reevaluation:
@@ -65,15 +65,15 @@ class Reevaluation:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._store = pipeline.store
-        self._known: Progress | None = None  # what this process has written last
+        self._known: SegmentProgress | None = None  # what this process has written last
 
-    async def renew(self, seconds: float, most: int) -> Progress:
+    async def renew(self, seconds: float, most: int) -> SegmentProgress:
         """Continue with all profiles, if the segments have changed since they were re-evaluated."""
         version, clock = self._pipeline.project.segment_rules.version, self._pipeline.clock
         progress = self._known or await progress_of(self._store)
         if progress is None or progress.version != version:
             counts = await self._store.counts()
-            progress = Progress(version, clock.now(), counts["profiles"])
+            progress = SegmentProgress(version, clock.now(), counts["profiles"])
         end, first = clock.ticks() + seconds, progress.looked
         while progress.ended is None and progress.looked - first < most:
             progress = await self._stretch(progress)
@@ -84,7 +84,7 @@ class Reevaluation:
             self._known = progress
         return progress
 
-    async def _stretch(self, progress: Progress) -> Progress:
+    async def _stretch(self, progress: SegmentProgress) -> SegmentProgress:
         page = await self._page(progress.after)
         profiles = [item for item in page.items if isinstance(item, Profile)]
         changed = await self._reevaluate_all([profile.id for profile in profiles if self._would_move(profile)])

@@ -67,7 +67,7 @@ class FailedRun(Struct, frozen=True, omit_defaults=True):
     reason: Any = None
 
 
-class Cancelled(Struct, frozen=True):
+class CancelledWaits(Struct, frozen=True):
     """The waits that were cancelled, as they were; and by id, why others were not."""
 
     cancelled: list[OpenWait] = []
@@ -134,7 +134,7 @@ async def cancel_served(pipeline: Pipeline, id: str) -> OpenWait:
     return await _retried(once, id)
 
 
-async def cancel_each(ids: Iterable[str], cancel: Callable[[str], Awaitable[OpenWait]]) -> Cancelled:
+async def cancel_each(ids: Iterable[str], cancel: Callable[[str], Awaitable[OpenWait]]) -> CancelledWaits:
     """Cancel waits one after the other by `cancel`. Raises `Unavailable`."""
     cancelled: list[OpenWait] = []
     failed: dict[str, str] = {}
@@ -143,7 +143,7 @@ async def cancel_each(ids: Iterable[str], cancel: Callable[[str], Awaitable[Open
             cancelled.append(await cancel(id))
         except (NotFound, NotCancelled) as failure:
             failed[id] = str(failure)
-    return Cancelled(cancelled, failed)
+    return CancelledWaits(cancelled, failed)
 
 
 async def _cancel(

@@ -4,7 +4,7 @@ from effects.clock import ManualClock
 from engine.ports.kinds import DELIVERIES
 from engine.ports.records import RecordWrite, Unit
 from engine.sending.changes import Keeping
-from engine.sending.operations import PAGE, Change, Changed, Choice, DeliveryOperations
+from engine.sending.operations import PAGE, Change, ChangedDeliveries, Choice, DeliveryOperations
 from storage.memory import MemoryStore
 from tests.engine.sending.samples import NOW, sample
 
@@ -19,7 +19,7 @@ class Desk:
     async def write(self, *deliveries):
         await self.store.commit(Unit(changes=tuple([RecordWrite(DELIVERIES, each, 0) for each in deliveries])))
 
-    async def all_of(self, what: Change, choice: Choice) -> list[Changed]:
+    async def all_of(self, what: Change, choice: Choice) -> list[ChangedDeliveries]:
         """Change all pages."""
         done = [await self.operations.change(what, choice)]
         while done[-1].after is not None:

@@ -4,8 +4,6 @@ import json
 from typing import Any, Final
 
 from jinja2 import Environment
-from litestar import Request
-from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -21,9 +19,11 @@ _PAGE: Final = """<!DOCTYPE html>
 <body>
 <h1>{{ info.title }} {{ info.version }}</h1>
 <p>The same as an OpenAPI document: <a href="schema/openapi.json">openapi.json</a>.</p>
-<p>Requests to the groups “reading” and “identity” carry the admin key: <code>Authorization: Bearer KEY</code>.</p>
+<p>{{ info.description }}</p>
+<p>With <code>adminKey</code>, a request carries the admin key: <code>Authorization: Bearer KEY</code>.</p>
 {%- for tag, operations in groups.items() %}
 <h2>{{ tag }}</h2>
+<p>{{ texts[tag] }}.</p>
 {%- for operation in operations %}
 <h3><code>{{ operation.method }} {{ operation.path }}</code> <small>{{ operation.summary }}</small></h3>
 {%- if operation.description %}
@@ -37,9 +37,16 @@ _PAGE: Final = """<!DOCTYPE html>
 {%- endfor %}
 </dl>
 {%- endif %}
+{%- if operation.key %}
+<p>Key: <code>{{ operation.key }}</code></p>
+{%- endif %}
 {%- if operation.body %}
 <details><summary>Body</summary><pre>{{ operation.body }}</pre></details>
 {%- endif %}
+{%- for status, answer in operation.answers.items() %}
+<details><summary>Answer {{ status }}</summary><pre>{{ answer }}</pre></details>
+{%- endfor %}
+<p>Problem documents: {{ operation.others }}</p>
 {%- endfor %}
 {%- endfor %}
 <h2>Schemas</h2>
@@ -52,31 +59,37 @@ _PAGE: Final = """<!DOCTYPE html>
 _template = Environment(autoescape=True).from_string(_PAGE)
 
 
-class ApiPage(OpenAPIRenderPlugin):
-    """Renders the page, once: it is the same for everybody, and anybody may ask for it."""
-
-    def __init__(self) -> None:
-        super().__init__(path="/")
-        self._page: bytes | None = None
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """Return the page of the application's document, as UTF-8."""
-        if self._page is None:
-            self._page = _render(json.loads(self.render_json(request, openapi_schema)))
-        return self._page
-
-
-def _render(document: dict[str, Any]) -> bytes:
-    groups: dict[str, list[dict[str, Any]]] = {}
+def rendered(document: dict[str, Any]) -> bytes:
+    """Return the page of a document, as UTF-8."""
+    groups: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            tag = operation.get("tags", ["server"])[0]
-            groups.setdefault(tag, []).append(_operation(method, path, operation))
-    schemas = {name: json.dumps(schema, indent=2) for name, schema in document["components"]["schemas"].items()}
-    return _template.render(info=document["info"], groups=groups, schemas=schemas, style=STYLE).encode()
+            groups[operation["tags"][0]].append(_operation(method, path, operation))
+    return _template.render(
+        info=document["info"],
+        texts={tag["name"]: tag["description"] for tag in document["tags"]},
+        groups=groups,
+        schemas={name: json.dumps(schema, indent=2) for name, schema in document["components"]["schemas"].items()},
+        style=STYLE,
+    ).encode()
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
-    content = operation.get("requestBody", {}).get("content", {})
-    body = {media: described["schema"] for media, described in content.items()}
-    return {**operation, "method": method.upper(), "path": path, "body": json.dumps(body, indent=2) if body else ""}
+    answers = {status: _shown(answer) for status, answer in operation["responses"].items() if "$ref" not in answer}
+    others = [status for status, answer in operation["responses"].items() if "$ref" in answer]
+    body = operation.get("requestBody")
+    keys = [name for keys in operation["security"] for name in keys]
+    return {
+        **operation,
+        "method": method.upper(),
+        "path": path,
+        "body": _shown(body) if body else "",
+        "answers": answers,
+        "others": ", ".join(others),
+        "key": " or ".join(keys),
+    }
+
+
+def _shown(described: dict[str, Any]) -> str:
+    """Return the content of a body or of an answer as text: its schema and its examples, by media type."""
+    return json.dumps(described["content"], indent=2) if "content" in described else ""

@@ -1,0 +1,1 @@
+"""The operations of the tracking routes as data: one module for each protocol, beside the one with its handlers."""
