@@ -55,6 +55,7 @@ FILTERS: dict[str, Function] = {
     ),
     "from_json": function("from_json", json_text.from_json, piped=True, any_kind=True),
     "date": function("date", moment.date, piped=True, zoned=True),
+    "parse_date": function("parse_date", moment.parse_date, piped=True, prepare=moment.compile_read_format, zoned=True),
     "format_date": function("format_date", moment.format_date, piped=True, prepare=moment.compile_format, zoned=True),
 }
 

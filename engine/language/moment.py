@@ -13,8 +13,10 @@ from engine.language.operators import bounded, is_number
 from engine.language.signature import need_number, need_text
 from engine.problem import closest
 
-_DIRECTIVES = "YmdHMSyjuGVz%"
+_DIRECTIVES = "YmdHMSyjGVuz%"
 _FORMAT_CAP = 100  # characters
+_READ_DIRECTIVES = "YmdHMSfyjIpbBz%"
+_DATE_CAP = 100  # characters
 
 
 def date(value: Any, zone: Any = ABSENT) -> Any:
@@ -39,6 +41,16 @@ def format_date(value: Any, pattern: Any, zone: Any = ABSENT) -> str:
     year, week, day = moment.isocalendar()
     own = {"%Y": f"{moment.year:04}", "%G": f"{year:04}", "%V": f"{week:02}", "%u": str(day), "%%": "%"}
     return "".join(own.get(part) or (moment.strftime(part) if part[0] == "%" else part) for part in pattern)
+
+
+def parse_date(value: Any, pattern: Any, zone: Any = ABSENT) -> Any:
+    """The moment that a text of a literal pattern such as `%d/%m/%Y %H:%M` names, in `zone` when it has no offset."""
+    text, zone = need_text(value, "parse_date").strip(), zone_of(zone, "parse_date")
+    try:
+        moment = datetime.strptime(text[: _DATE_CAP + 1], pattern)  # noqa: DTZ007 (the next line adds the zone)
+        return zones.moment_of(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except (ValueError, OverflowError):
+        raise Unfit(f"`parse_date` needs a time in the form {pattern}, not {text[:40]!r}") from None
 
 
 def start_of(unit: Any, moment: Any, zone: Any = ABSENT) -> Any:
@@ -76,16 +88,33 @@ def compile_unit(text: str) -> str:
 
 def compile_format(text: str) -> tuple[str, ...]:
     """Return the pattern split into directives and single characters. Raises `ValueError`."""
+    return _parts(text, _DIRECTIVES)
+
+
+def compile_read_format(text: str) -> str:
+    """Return the pattern of `parse_date`, which names a day and has no directive twice. Raises `ValueError`."""
+    directives = [part for part in _parts(text, _READ_DIRECTIVES) if part[0] == "%" and part != "%%"]
+    twice = next((part for part in directives if directives.count(part) > 1), None)
+    if twice is not None:
+        raise ValueError(f"bad pattern: it has `{twice}` twice")
+    if not {"%Y", "%y"} & set(directives):
+        raise ValueError("bad pattern: it names no year; write e.g. `%d/%m/%Y %H:%M`")
+    if ("%I" in directives) != ("%p" in directives):
+        raise ValueError("bad pattern: `%I`, an hour of 1 to 12, and `%p`, AM or PM, go together")
+    return text
+
+
+def _parts(text: str, directives: str) -> tuple[str, ...]:
+    """Return a pattern split into directives and single characters. Raises `ValueError`."""
     if len(text) > _FORMAT_CAP:
         raise ValueError(f"bad pattern: a pattern has at most {_FORMAT_CAP} characters")
     parts: list[str] = []
     rest = text
     while rest:
         width = 2 if rest[0] == "%" else 1
-        if width == 2 and (len(rest) < 2 or rest[1] not in _DIRECTIVES):
-            raise ValueError(
-                f"bad pattern: `{rest[:2]}` is not a directive; there are %Y %m %d %H %M %S %y %j %G %V %u %z %%"
-            )
+        if width == 2 and (len(rest) < 2 or rest[1] not in directives):
+            known = " ".join(f"%{letter}" for letter in directives)
+            raise ValueError(f"bad pattern: `{rest[:2]}` is not a directive; there are {known}")
         parts.append(rest[:width])
         rest = rest[width:]
     return tuple(parts)

@@ -4,6 +4,7 @@ import pytest
 
 from engine.language.absent import ABSENT, Absent, Unfit
 from engine.language.functions import FILTERS, FUNCTIONS
+from engine.problem import ProblemError
 from tests.engine.language.expressions import compile_expression
 
 NOON = 1_714_564_800_000  # 2024-05-01T12:00:00Z
@@ -115,6 +116,11 @@ def test_a_function_returns_its_value(text, value):
     ("'2024-05-01' | date('America/New_York')", NOON - 8 * HOUR),
     ("'2024-03-31T02:30' | date", 1_711_848_600_000),  # the hour is skipped: 02:30 with the offset before is 03:30
     ("'2024-10-27T02:30' | date", 1_729_989_000_000),  # it occurs twice: the first one
+    ("'01/05/2024 14:00' | parse_date('%d/%m/%Y %H:%M')", NOON),
+    ("' 5/1/24 2:00 PM' | parse_date('%m/%d/%y %I:%M %p')", NOON),
+    ("'01 May 2024 12:00:00.250 Z' | parse_date('%d %b %Y %H:%M:%S.%f %z')", NOON + 250),
+    ("'01.05.2024' | parse_date('%d.%m.%Y', 'America/New_York')", NOON - 8 * HOUR),
+    ("'31/03/2024 02:30' | parse_date('%d/%m/%Y %H:%M')", 1_711_848_600_000),
     ("now | format_date('%Y-%m-%d %H:%M %z')", "2024-05-01 14:00 +0200"),
     ("now | format_date('%H %z', 'America/St_Johns')", "09 -0230"),
     ("now | format_date('%H', event.x)", "17"),
@@ -128,7 +134,8 @@ def test_times_are_those_of_the_named_zone_else_of_the_project(text, value):
 
 
 @pytest.mark.parametrize("text", [
-    "now | format_date('%H', event.x)", "'2024-05-01' | date(event.x)", "start_of('day', now, event.x)",
+    "now | format_date('%H', event.x)", "'2024-05-01' | date(event.x)", "'2024' | parse_date('%Y', event.x)",
+    "start_of('day', now, event.x)",
 ])  # fmt: skip
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", 2, True, "../../etc/passwd"])
 def test_data_that_is_no_time_zone_makes_a_function_fail(text, zone):
@@ -163,6 +170,8 @@ def test_the_zone_of_the_project_is_not_recorded_as_a_value_that_the_author_read
             "'nan' | float",
             "'9' | abs",
             "'yesterday' | date",
+            *("'31/02/2024' | parse_date('%d/%m/%Y')", "'2024-01-01 x' | parse_date('%Y-%m-%d')"),
+            *("20240101 | parse_date('%Y%m%d')", "'' | parse_date('%Y')"),
             "true | date",
             "1e18 | format_date('%Y')",
             "start_of('day', 1e18)",
@@ -271,3 +280,12 @@ def test_the_usage_shows_the_arguments():
 def test_the_table_has_default_with_its_meaning():
     default = FILTERS["default"].call
     assert [default(value, 1) for value in (ABSENT, None, 0, "")] == [1, 1, 0, ""]
+
+
+@pytest.mark.parametrize(("pattern", "reason"), [
+    ("%d/%m", "it names no year"), ("%Y %Y", "`%Y` twice"), ("%Y %Q", "`%Q` is not a directive"),
+    ("%Y%", "not a directive"), ("%Y %I", "go together"), ("%Y" + "x" * 100, "at most 100 characters"),
+])  # fmt: skip
+def test_a_pattern_that_reads_no_time_is_refused(pattern, reason):
+    with pytest.raises(ProblemError, match=reason):
+        compile_expression(f"event.x | parse_date('{pattern}')")
