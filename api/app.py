@@ -16,6 +16,7 @@ from api.description.serving import description_handlers
 from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
+from api.imports import import_router
 from api.outages import Outages
 from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
@@ -46,6 +47,7 @@ from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock, Performer
 from engine.project.project import Project
 from engine.sending.sending import OpenBreaker
+from engine.tracking.importing.history import ImportPipelines
 from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
@@ -119,6 +121,7 @@ def create_app(
     processing = ForeignProcessing(tracker, gate)
     routes += foreign_handlers(ForeignTracking(tracker, processing))
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))
+    routes.append(import_router(pipeline, ImportPipelines(pipeline, gate), may_read))
     return _application(tracker, gate, routes, lifespan)
 
 

@@ -64,16 +64,23 @@ async def _download(address: URL, headers: dict[str, str], file: IO[bytes]) -> N
 
 
 async def _call(address: URL, headers: dict[str, str], method: str, body: Any) -> Any:
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as client:
+        return await _answer(client, address, headers, method, body)
+
+
+async def request_json(client: aiohttp.ClientSession, server: RemoteServer, method: str, path: str, body: Any) -> Any:
+    """Do what `call` does, on a client that is kept for other requests."""
+    return await _answer(client, _address(server.url, path), server.headers, method, body)
+
+
+async def _answer(client: aiohttp.ClientSession, address: URL, headers: dict[str, str], method: str, body: Any) -> Any:
     data = None
     if body is not None:
         headers = {**headers, "Content-Type": "application/json"}
         data = msgspec.json.encode(body)
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as client,
-            client.request(method, address, data=data, headers=headers, allow_redirects=False) as response,
-        ):
+        async with client.request(method, address, data=data, headers=headers, allow_redirects=False) as response:
             content = await response.read()
             if not response.ok:
                 raise _error_response(address, response.status, content)

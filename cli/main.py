@@ -177,6 +177,77 @@ def search(
     raise typer.Exit(run_search(request, output_console(), Console(stderr=True)))
 
 
+@app.command("import")
+def import_command(
+    files: Annotated[list[str], typer.Argument(help="CSV, JSON, NDJSON or Avro, also gzip; - for standard input")],
+    source: Annotated[
+        str | None, typer.Option(help="The source of the events; it must accept imports", show_default="the mapping's")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="How rows become events: a name in imports/, or a file", show_default="rows are events"),
+    ] = None,
+    shipped: Annotated[str | None, typer.Option("--from", help="Read an export of mixpanel or amplitude")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="csv, json, ndjson or avro", show_default="by the name or the first bytes")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates the cells of CSV", show_default="the first line shows it")
+    ] = None,
+    flows: Annotated[bool, typer.Option("--flows", help="Run flows on the events, as if they happened now")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Import a file that has been imported before")] = False,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="The most rows a second", show_default="no limit")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the first events and the bad rows, and store nothing")
+    ] = False,
+    json: JsonOption = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Import the rows of files as events, e.g. `headrace import orders.csv --source shop --mapping orders`.
+
+    A row without a mapping has the members of an event: type, id, time, user, visitor, session; the others are its
+    properties. Try it with --dry-run. See docs/imports.md.
+
+    Imported events are facts about the past: they are stored, and join profiles by their users and visitors, but no
+    flow runs on them, unless you say --flows. For a flow would write old values over newer ones.
+
+    An import that was stopped or killed goes on when the same command is repeated. A file is imported once; rows that
+    cannot be read or mapped are in `headrace search rejected`, with their lines.
+
+    A SQLite file that is being served is left to its server: say --url.
+    Exit code 0: all rows are in. 1: rows were refused, or a file cannot be read to its end. 2: nothing was done.
+    """
+    from typing import get_args
+
+    from cli.importing import ImportRequest, import_files
+    from cli.location import DataLocation
+    from engine.project.row_format import Format, RowFormat
+
+    if format is not None and format not in get_args(Format):
+        raise typer.BadParameter("one of csv, json, ndjson and avro", param_hint="--format")
+    if delimiter is not None and len(delimiter) != 1:
+        raise typer.BadParameter("one character", param_hint="--delimiter")
+    if mapping is not None and shipped is not None:
+        raise typer.BadParameter("say --mapping or --from")
+    request = ImportRequest(
+        files=tuple(files),
+        location=DataLocation(project, store, url, key),
+        source=source,
+        mapping=mapping,
+        shipped=shipped,
+        format=RowFormat(type=format, delimiter=delimiter),  # type: ignore[arg-type]  # one of its values
+        flows=flows,
+        again=again,
+        rate=rate,
+        dry_run=dry_run,
+        json=json,
+    )
+    raise typer.Exit(import_files(request, output_console(), Console(stderr=True)))
+
+
 @app.command()
 def forget(
     id: Annotated[str | None, typer.Argument(help="Any id of the profile", show_default=False)] = None,
@@ -284,17 +355,6 @@ def token(
     from cli.token import token as sign_token
 
     raise typer.Exit(sign_token(project, TokenRequest(source, tuple(keys), ttl, session), sys.stdout, sys.stderr))
-
-
-@app.command()
-def openapi() -> None:
-    """Print the description of the HTTP API as an OpenAPI document, from which clients can be made: see docs/api.md.
-
-    A server answers the same at /schema/openapi.json. For example `headrace openapi > openapi.json`.
-    """
-    from cli.openapi import print_document
-
-    print_document(sys.stdout)
 
 
 @app.command()

@@ -112,13 +112,13 @@ def exclusive_access(url: str, root: Path, remedy: str = "stop it first, or name
 
 
 @asynccontextmanager
-async def opened_store(url: str, root: Path) -> AsyncIterator[Store]:
-    """Open the store and close it at the end.
+async def opened_store(url: str, root: Path, *, small: bool = False) -> AsyncIterator[Store]:
+    """Open the store and close it at the end; `small` is as of `open_store`.
 
     Raises `CommandError` when it cannot be opened, `StoreUnavailable` when it does not answer within the block.
     """
     try:
-        store = open_store(url, root)
+        store = open_store(url, root, small=small)
     except (ValueError, UnusableFile) as error:
         raise CommandError(_unusable(error)) from error
     try:

@@ -21,6 +21,9 @@ KINDS: dict[str, Callable[[str, Path], Store]] = {
 }
 
 
+SMALL_CACHE = 8_192  # KiB
+
+
 class UnknownStore(ValueError):
     """A store URL of an unknown kind; the message lists the known kinds."""
 
@@ -30,12 +33,15 @@ class UnknownStore(ValueError):
         self.url = url
 
 
-def open_store(url: str, base: Path) -> Store:
+def open_store(url: str, base: Path, *, small: bool = False) -> Store:
     """Open the store that `url` names: `sqlite:PATH` (relative to `base`), `memory:` or `elasticsearch:URL`.
 
-    Raises `UnknownStore`.
+    A `small` one takes less memory for pages of its file, for a command that reads few of them twice. Raises
+    `UnknownStore`.
     """
     kind, colon, rest = url.partition(":")
     if not colon or kind not in KINDS:
         raise UnknownStore(url)
+    if small and kind == "sqlite":
+        return SqliteStore.open(base / (rest or "headrace.db"), cache=SMALL_CACHE)
     return KINDS[kind](rest, base)

@@ -12,7 +12,7 @@ from litestar.handlers import ASGIRouteHandler
 import api.tracking
 from api.addressing import plain_path
 from api.description.operation import operations
-from api.tracking.foreign import Configuration, Endpoint, ForeignTracking
+from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, ForeignTracking
 from api.tracking.keys import KEY
 from api.tracking.webhooks import ADDRESSES as WEBHOOK_ADDRESSES
 from engine.tracking.intake.payload import MAX_BODY
@@ -42,6 +42,8 @@ def takes_events(path: str) -> bool:
 
 def most_bytes(path: str) -> int:
     """Return the largest body that is read at a path, decompressed."""
+    if path.startswith("/import"):
+        return LARGE_BODY
     return _limits().get(plain_path(path), MAX_BODY)
 
 

@@ -13,8 +13,7 @@ from engine.language.surrogates import without_lone_surrogates
 from engine.ports.rows import MAX_ROW, BadRow, Row, UnreadableFile
 
 _decode = msgspec.json.Decoder().decode
-# It finds where a value ends, and no more: the other decoder says whether the value can be used.
-_scan = json.JSONDecoder(parse_int=len, parse_float=len, strict=False).raw_decode
+_scan = json.JSONDecoder().raw_decode
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -99,7 +98,7 @@ class _Text:
                 if len(self._text) - self._at <= MAX_ROW and self._more():
                     continue
                 raise UnreadableFile(f"row {number} is malformed or too long: {error}") from None
-            found, self._at = self._text[self._at : end], end
+            found, self._text, self._at = self._text[self._at : end], self._text[end:], 0
             return found
 
     def end(self) -> None:

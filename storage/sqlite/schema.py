@@ -99,10 +99,10 @@ WRITING = (
     "synchronous = FULL",  # NORMAL loses acknowledged transactions when the power goes
     "wal_autocheckpoint = 0",  # see `checkpoint`
     "secure_delete = ON",  # changed and erased data is overwritten: it may be personal
-    "cache_size = -65536",  # KiB
     "temp_store = MEMORY",
 )
 UPGRADING = ("secure_delete = ON",)
+WRITING_CACHE = 65_536  # KiB
 READING = ("query_only = ON", "cache_size = -16384")
 
 

@@ -44,7 +44,7 @@ from storage.sqlite.change import Change, change_of
 from storage.sqlite.layout import Layouts
 from storage.sqlite.place import remedy
 from storage.sqlite.reader import Reader
-from storage.sqlite.schema import UnusableFile, prepare
+from storage.sqlite.schema import WRITING_CACHE, UnusableFile, prepare
 from storage.sqlite.search import Paging, tables_of
 from storage.sqlite.secure_erase import secure_erase
 from storage.sqlite.served_file import FileReplaced, ServedFile
@@ -84,8 +84,10 @@ class SqliteStore:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, busy_ms: int = BUSY_MS, kinds: Sequence[AnyKind] = KINDS) -> "SqliteStore":
-        """Open the store in the file at `path`; create it if it is missing.
+    def open(
+        cls, path: Path, busy_ms: int = BUSY_MS, kinds: Sequence[AnyKind] = KINDS, cache: int = WRITING_CACHE
+    ) -> "SqliteStore":
+        """Open the store in the file at `path`; create it if it is missing. `cache`: of the writer's pages, in KiB.
 
         Raises `storage.sqlite.schema.UnusableFile`.
         """
@@ -96,7 +98,7 @@ class SqliteStore:
                 file = ServedFile(path)
                 inline_reader = opened.enter_context(closing(Reader(file, READ_BUSY_MS)))
                 background_reader = opened.enter_context(closing(Reader(file, busy_ms)))
-                writer = Writer(file, busy_ms)
+                writer = Writer(file, busy_ms, cache)
             except sqlite3.Error as error:
                 raise UnusableFile(path, remedy(str(error))) from error
             opened.pop_all()

@@ -47,7 +47,7 @@ from engine.ports.store import Conflict, Overloaded, TooLarge, Unavailable
 from storage.sqlite.change import Change, write
 from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.gathering import STALL_SECONDS, Gathering, Order, Task, stalled
-from storage.sqlite.schema import WRITING, connect, is_busy, reason_of
+from storage.sqlite.schema import WRITING, WRITING_CACHE, connect, is_busy, reason_of
 from storage.sqlite.served_file import ServedFile
 from storage.sqlite.statement import LARGEST
 
@@ -69,11 +69,13 @@ Outcome = Refusal | Unavailable | None
 class Writer:
     """Owns the writing connection. `submit` and `close` belong to the event loop, the rest to the thread."""
 
-    def __init__(self, file: ServedFile, busy_ms: int) -> None:
+    def __init__(self, file: ServedFile, busy_ms: int, cache: int = WRITING_CACHE) -> None:
+        """Open the connection; `cache` is what its page cache may take, in KiB."""
         self._file = file
         self._path = path = file.path
         self._busy_ms = busy_ms
-        self._connection: sqlite3.Connection | None = connect(path, busy_ms, WRITING)
+        self._settings = (*WRITING, f"cache_size = -{cache}")
+        self._connection: sqlite3.Connection | None = connect(path, busy_ms, self._settings)
         self._queue: queue.SimpleQueue[list[Order] | None] = queue.SimpleQueue()
         self._gathering: Gathering | None = None
         self._stopping = False
@@ -212,7 +214,7 @@ class Writer:
         """The connection, opened if there is none. Raises `FileReplaced`: SQLite would make a missing file again."""
         if self._connection is None:
             self._file.require_in_place()
-            self._connection = connect(self._path, self._busy_ms, WRITING)
+            self._connection = connect(self._path, self._busy_ms, self._settings)
         return self._connection
 
     def _unavailable(self) -> Unavailable:

@@ -89,7 +89,10 @@ BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
 
 
 class Pipeline:
-    """Processes units for one project and one store. `start` it before the first one."""
+    """Processes units for one project and one store. `start` it before the first one.
+
+    One that `imports` takes events of files: they are facts about the past, and its project has no flows.
+    """
 
     def __init__(
         self,
@@ -99,13 +102,17 @@ class Pipeline:
         clock: Clock,
         new_id: Callable[[], str],
         ledger: Ledger | None = None,
+        *,
+        imports: bool = False,
+        cache: ProfileCache | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.slices = TimeSlices(clock.ticks)
+        self.imports = imports
         self.driver = Driver(store, performer, clock, self.resolve, self.slices)
         self.new_id = new_id
-        self.cache = ProfileCache()
+        self.cache = cache or ProfileCache()
         self.unmarked = UnmarkedEvents(store)
         self.ledger = ledger or Ledger()
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
@@ -417,6 +424,8 @@ class Pipeline:
             save=options.saveEvents,
             weighed=weighed,
         )
+        if self.imports:
+            context = structs.replace(context, imported=True, visit=False)
         if self.full_targets:
             context = structs.replace(context, full_targets=self.full_targets)
         if request.intake.hops:

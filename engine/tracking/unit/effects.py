@@ -34,6 +34,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
     has_events: bool = True  # a visitor has come; without events only time has passed
     visit: bool = False  # a visit begins
+    imported: bool = False  # its events come from a file: no visitor has come now, and nothing waits for them
     earliest: int | None = None  # ms; when the first of its events occurred, if `first_seen` goes by that
     save: bool = True  # events of the system are stored
     weighed: bool = False  # a run fails that makes the profile too large

@@ -164,14 +164,14 @@ class UnitRun(WaitingRuns):
         before = self._runs
         if self._login is not None:
             self._log_in(event)
-        if event.type == CONSENT_CHANGED and event.origin == "client":
+        if event.type == CONSENT_CHANGED and event.origin == "client" and not self.context.imported:
             self._decide(event)
         for flow in flows:
             yield from self._flow(flow, event, children)
             if self._given_up:
                 return
         profile = self.state.profile
-        if profile is not None and (profile.waits or self.effects.waits is not None):
+        if profile is not None and (profile.waits or self.effects.waits is not None) and not self.context.imported:
             yield from self._hear(event)
         if self.context.debug:
             listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
@@ -454,7 +454,8 @@ class UnitRun(WaitingRuns):
         before = context.view or profile_view(profile, fold(profile, rules))
         profile = self.membership.begin(profile, before)
         if context.has_events and context.acting_id is not None:
-            profile = record_visit(profile, context.acting_id, context.now, context.visit)
+            if not context.imported:
+                profile = record_visit(profile, context.acting_id, context.now, context.visit)
             if context.earliest is not None:
                 profile = begun_by(profile, context.acting_id, context.earliest)
         view = before.copy()

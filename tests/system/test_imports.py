@@ -1,0 +1,122 @@
+"""An import that is killed with -9 goes on, and each row counts once; its memory does not grow with the file."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.sqlite.store import SqliteStore
+from tests.system.server_process import ServerProcess
+
+HEADRACE = (sys.executable, "-m", "cli.main")
+FILES = {
+    "headrace.yaml": "identity: {user: traits.user_id}\n",
+    "sources/history.yaml": "source: history\naccepts: [import]\nidentify: trust\n",
+}
+MAX_MEMORY = 150 << 20  # bytes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def write_csv(file: Path, rows: int) -> None:
+    with file.open("w") as out:
+        out.write("type,id,time,user,total\n")
+        for number in range(rows):
+            person = number * 7919 % (rows // 5)
+            out.write(f"order,o{number},2024-01-{number % 28 + 1:02}T10:00:00Z,u{person},{number / 100}\n")
+
+
+def command(root: Path) -> list[str]:
+    return [*HEADRACE, "import", str(root / "orders.csv"), "--source", "history", "--project", str(root)]
+
+
+def rows_done(root: Path) -> int:
+    """Return how many rows the ledger says are done; the store may be in use."""
+    if not (root / "headrace.db").exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{root / 'headrace.db'}?mode=ro", uri=True)) as reader:
+        try:
+            found = reader.execute("SELECT value FROM meta WHERE name LIKE 'note: import/%'").fetchall()
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
+    return sum(json.loads(doc).get("rows", 0) for (doc,) in found)
+
+
+def killed_at(root: Path, rows: int) -> None:
+    """Run the import, and kill it once so many rows are done."""
+    running = subprocess.Popen(command(root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while rows_done(root) < rows:
+            assert running.poll() is None
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+
+
+def finished(root: Path) -> tuple[str, int]:
+    """Run the import to its end. Returns what it prints, and the most memory that it took (bytes)."""
+    running = subprocess.Popen(command(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert running.stdout is not None
+    with running.stdout as reading:
+        output = reading.read()
+    _, status, usage = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    assert running.returncode == 0, output
+    return output, usage.ru_maxrss * 1024
+
+
+def events(root: Path) -> int:
+    async def counted() -> int:
+        store = SqliteStore.open(root / "headrace.db")
+        try:
+            return (await store.counts())["events"]
+        finally:
+            await store.close()
+
+    return asyncio.run(counted())
+
+
+@pytest.mark.parametrize(
+    "rows", [12_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])]
+)
+def test_an_import_is_complete_after_two_kills(root: Path, rows: int) -> None:
+    write_csv(root / "orders.csv", rows)
+    killed_at(root, rows // 4)
+    killed_at(root, rows // 2)
+    output, memory = finished(root)
+    assert "going on behind row" in output
+    assert f"{rows:,} rows, {rows:,} events, 0 refused" in output
+    assert memory < MAX_MEMORY
+    assert events(root) == rows
+    again = subprocess.run(command(root), capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert "orders.csv was imported on 20" in again.stderr
+
+
+def test_a_server_imports_what_a_command_sends(root: Path) -> None:
+    write_csv(root / "orders.csv", 1_500)
+    server = ServerProcess([*HEADRACE, "serve", str(root), "--port", "0"], root)
+    try:
+        sent = [*command(root), "--url", server.address]
+        ended = subprocess.run(sent, capture_output=True, text=True, check=False)
+        assert "1,500 rows, 1,500 events, 0 refused" in ended.stdout, ended.stderr
+        again = subprocess.run(sent, capture_output=True, text=True, check=False)
+        assert "orders.csv was imported on 20" in again.stderr
+        left = subprocess.run(command(root), capture_output=True, text=True, check=False)
+        assert "is being served by process" in left.stderr
+    finally:
+        server.kill()
+    assert events(root) == 1_500
