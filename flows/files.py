@@ -13,7 +13,7 @@ from flows.reader import MAX_CHARACTERS
 
 SETTINGS: Final = "headrace.yaml"
 FOLDERS: Final = ("flows", "segments", "sources", "schemas", "tasks", "webhooks", "imports")
-WITH_SOURCE: Final = ("task", "webhook")  # words of files that name a source as well
+WITH_SOURCE: Final = ("task", "webhook", "import")  # words of files that name a source as well
 TESTS: Final = ".test.yaml"
 
 _FIRST_KEY = re.compile(r"^(flow|segment|source|schema|task|webhook|import) *:", re.MULTILINE)
@@ -68,6 +68,11 @@ def misplaced_files(root: Path) -> tuple[Diagnostic, ...]:
     return tuple(warnings)
 
 
+def with_article(word: str) -> str:
+    """Return the word of a file, such as `flow`, with its article."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def _misplaced_yaml(path: Path) -> list[Diagnostic]:
     """A warning about a YAML file in the project's directory whose name or key is a known one."""
     message = f"`{path.name}` is not read: only `{SETTINGS}` belongs here"
@@ -77,7 +82,11 @@ def _misplaced_yaml(path: Path) -> list[Diagnostic]:
         return [_misplaced_test(path.parent, path)]
     text = read_text(path, path.name)
     key = _FIRST_KEY.search(text) if isinstance(text, str) else None
-    return [_unread(path.name, message, f"this is a {key[1]}: move it to {key[1]}s/")] if key is not None else []
+    return (
+        [_unread(path.name, message, f"this is {with_article(key[1])}: move it to {key[1]}s/")]
+        if key is not None
+        else []
+    )
 
 
 def _misplaced_test(root: Path, path: Path) -> Diagnostic:

@@ -29,7 +29,7 @@ from flows.diagnostic import Diagnostic, Related, diagnose, ordered, without_ech
 from flows.dropped_deliveries import dropped_deliveries
 from flows.emit_cycle import emit_cycles
 from flows.exclusive_keys import handed_over_by_others, only_set, unwired_other
-from flows.files import FOLDERS, SETTINGS, WITH_SOURCE, file_name, listing, misplaced_files, read_text
+from flows.files import FOLDERS, SETTINGS, WITH_SOURCE, file_name, listing, misplaced_files, read_text, with_article
 from flows.flow_text import compiler_of, version_of
 from flows.foreign_users import refused_users, users_without_a_key
 from flows.geo import places_without_database
@@ -359,7 +359,7 @@ class _Loader:
             return False
         problem = Problem(
             code="H411",
-            message=f"this is a {other}, not {key if key == SETTINGS else f'a {key}'}",
+            message=f"this is {with_article(other)}, not {key if key == SETTINGS else with_article(key)}",
             path=(other,),
             on="key",
             help=f"move it to {others[other]}/",
