@@ -5,21 +5,22 @@ A file with a damaged block cannot be read from there on.
 
 import base64
 import struct
-import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from fastavro import reader
-from fastavro.schema import SchemaParseException
+from fastavro import schemaless_reader
 
+from effects.rows.avro_file import blocks, read_header
+from effects.rows.avro_schema import Schema, read_schema
 from effects.rows.stream import RowStream
 from engine.ports.rows import MAX_ROW, BadRow, Row, UnreadableFile
 
-# The library does not check a file: these are what its code stumbles over in a damaged one.
+# The library does not check data: these are the errors of its code in a damaged file.
 FAULTS: Final = (
     ArithmeticError,
     AttributeError,
@@ -27,28 +28,43 @@ FAULTS: Final = (
     LookupError,
     MemoryError,
     NotImplementedError,
-    SchemaParseException,
     TypeError,
     ValueError,
     struct.error,
-    zlib.error,
 )
 
 
 def avro_rows(stream: RowStream) -> Iterator[Row | BadRow]:
     """Return the rows; the line of a row is its number. Raises `UnreadableFile`."""
+    header = read_header(stream)
+    schema = read_schema(header.schema)
     number = 0
-    file: Any = stream  # of which the library calls `read` alone
     try:
-        for value in reader(file):
-            number += 1
-            yield _row(number, value)
-    except UnreadableFile:
-        raise
-    except RecursionError:
-        raise UnreadableFile(f"the schema or row {number + 1} nests too deep") from None
-    except FAULTS as error:
-        raise UnreadableFile(f"behind row {number}: {type(error).__name__}: {error}"[:500]) from None
+        for count, block in blocks(stream, header):
+            for value in _values(schema, count, block):
+                number += 1
+                yield _row(number, value)
+    except UnreadableFile as unreadable:
+        raise UnreadableFile(f"behind row {number}: {unreadable}") from None
+
+
+def _values(schema: Schema, count: int, block: bytes) -> Iterator[Any]:
+    """Return the values in a block. The library sees at most two rows of the longest kind at once."""
+    seen = memoryview(block)
+    rest = BytesIO(seen[: 2 * MAX_ROW])
+    for _ in range(count):
+        if rest.tell() > MAX_ROW:
+            seen = seen[rest.tell() :]
+            rest = BytesIO(seen[: 2 * MAX_ROW])
+        try:
+            value = schemaless_reader(rest, schema, None)
+        except FAULTS as error:
+            if isinstance(error, EOFError) and len(seen) > 2 * MAX_ROW:
+                raise UnreadableFile(f"a row has at most {MAX_ROW} bytes") from None
+            raise UnreadableFile(f"a row is damaged: {type(error).__name__}: {error}"[:300]) from None
+        yield value
+    if rest.tell() < len(seen):
+        raise UnreadableFile("a block has more bytes than its rows")
 
 
 def _row(number: int, value: Any) -> Row | BadRow:

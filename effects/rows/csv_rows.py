@@ -140,4 +140,6 @@ def _delimiter_of(header: bytes) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error)
+    if text.startswith("new-line character"):
+        return "a line ends in CR alone: save the file with LF or CRLF"
     return "a quote is not closed" if text == "unexpected end of data" else text

@@ -13,7 +13,8 @@ from engine.language.surrogates import without_lone_surrogates
 from engine.ports.rows import MAX_ROW, BadRow, Row, UnreadableFile
 
 _decode = msgspec.json.Decoder().decode
-_scan = json.JSONDecoder().raw_decode
+# It finds where a value ends, and no more: the other decoder says whether the value can be used.
+_scan = json.JSONDecoder(parse_int=len, parse_float=len, strict=False).raw_decode
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -98,7 +99,7 @@ class _Text:
                 if len(self._text) - self._at <= MAX_ROW and self._more():
                     continue
                 raise UnreadableFile(f"row {number} is malformed or too long: {error}") from None
-            found, self._text, self._at = self._text[self._at : end], self._text[end:], 0
+            found, self._at = self._text[self._at : end], end
             return found
 
     def end(self) -> None:

@@ -6,10 +6,19 @@ from typing import Final
 from effects.rows.csv_rows import csv_rows
 from effects.rows.json_rows import json_rows, ndjson_rows
 from effects.rows.stream import RowStream
-from engine.ports.rows import BadRow, Row
+from engine.ports.rows import BadRow, Row, UnreadableFile
 from engine.project.row_format import Format, RowFormat
 
 AVRO: Final = b"Obj\x01"
+FOREIGN: Final = {  # how files begin that cannot be read -> what they are, and what to do
+    b"PK\x03\x04": "a ZIP archive, or an Excel file: unpack it, or save it as CSV",
+    b"\xff\xfe": "text in UTF-16: save it in UTF-8",
+    b"\xfe\xff": "text in UTF-16: save it in UTF-8",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: decompress it, or compress it by gzip",
+    b"BZh91AY&SY": "compressed by bzip2: decompress it, or compress it by gzip",
+    b"\xfd7zXZ\x00": "compressed by xz: decompress it, or compress it by gzip",
+    b"PAR1\x15": "a Parquet file: write it as Avro, CSV or NDJSON",
+}
 ENDINGS: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -24,7 +33,11 @@ def read_rows(stream: RowStream, format: RowFormat, name: str = "") -> Iterator[
 
     Blocks while it waits for bytes: call it in a thread.
     """
-    kind = format.type or format_of(name, stream.peek(4_096))
+    beginning = stream.peek(4_096)
+    for known, what in FOREIGN.items():
+        if beginning.startswith(known):
+            raise UnreadableFile(f"the file is {what}")
+    kind = format.type or format_of(name, beginning)
     if kind == "csv":
         yield from csv_rows(stream, format)
     elif kind == "ndjson":

@@ -12,7 +12,7 @@ class RowFormat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     type: Annotated[Format | None, Meta(description="csv, json, ndjson or avro")] = None
     delimiter: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=1)] | None,
+        Annotated[str, Meta(pattern=r'^[^"\r\n\x00]$')] | None,
         Meta(description="Of CSV; by default the one that the first line has most of: , ; | or a tab"),
     ] = None
     header: Annotated[
