@@ -358,6 +358,17 @@ def token(
 
 
 @app.command()
+def openapi() -> None:
+    """Print the description of the HTTP API as an OpenAPI document, from which clients can be made: see docs/api.md.
+
+    A server answers the same at /schema/openapi.json. For example `headrace openapi > openapi.json`.
+    """
+    from cli.openapi import print_document
+
+    print_document(sys.stdout)
+
+
+@app.command()
 def demo(
     systems: Annotated[
         bool, typer.Option("--systems", help="Only run the systems around the starter, such as its CRM")

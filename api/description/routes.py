@@ -11,6 +11,7 @@ from litestar.params import BodyKwarg, ParameterKwarg
 from litestar.routes import ASGIRoute, HTTPRoute
 from litestar.types import Empty
 from litestar.typing import FieldDefinition
+from msgspec import Struct
 
 from api.description.document import openapi
 from api.description.operation import (
@@ -23,11 +24,19 @@ from api.description.operation import (
     Parameter,
     Security,
     json_answer,
+    json_body,
 )
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 
 BODY: Final = "data"  # the name of a handler's parameter that has the body of a request
+
+
+class Nothing(Struct, frozen=True):
+    """A body without members: a request that changes something is in JSON, which no page elsewhere can send."""
+
+
+EMPTY: Final = json_body(Nothing, {})
 
 
 def document_of(app: Litestar) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def _typed(handler: HTTPRouteHandler, route: HTTPRoute) -> Iterator[Operation]:
             summary=handler.summary or "",
             description=handler.description or cleandoc(getattr(handler.fn, "__doc__", None) or ""),
             parameters=tuple(_parameters(fields, route.path_parameters, about.parameters)),
-            body=_body(fields.get(BODY), about.examples),
+            body=_body(fields.get(BODY), about.examples) or (EMPTY if no_foreign_page in guards else None),
             answers=about.answers,
             problems=tuple(sorted({*about.problems, *_problems(guards, route.path_parameters)})),
             security=_security(guards),

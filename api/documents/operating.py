@@ -31,7 +31,7 @@ class Ready(Struct, frozen=True):
     """Whether events can be taken now. `failing_targets` has the seconds until the next attempt at each."""
 
     status: str
-    reason: str
+    reason: str | None
     flows: int
     broken: list[str]
     spooled: int | UnsetType = UNSET
@@ -149,7 +149,7 @@ ADDRESSES: Final = {
     "openapi": "/schema/openapi.json",
     "health": "/health/ready",
 }
-READY: Final[dict[str, Any]] = {"status": "ready", "reason": "", "flows": 3, "broken": []}
+READY: Final[dict[str, Any]] = {"status": "ready", "reason": None, "flows": 3, "broken": []}
 NOT_READY: Final[dict[str, Any]] = {"status": "not ready", "reason": "the store is away", "flows": 3, "broken": []}
 FIRING: Final[dict[str, Any]] = {
     "due": TIME,

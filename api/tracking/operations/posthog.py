@@ -1,6 +1,6 @@
 """The operations of PostHog's clients."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -42,7 +42,7 @@ class PostHogForm(Struct, frozen=True):
 class PostHogTaken(Struct, frozen=True):
     """The events are stored, or recorded as rejected."""
 
-    status: Literal[1]
+    status: int
 
 
 class PostHogQuestion(Struct, frozen=True):

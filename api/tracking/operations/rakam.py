@@ -1,6 +1,6 @@
 """The operations of Rakam's clients."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -126,7 +126,7 @@ API: Final = {"api_key": "shop"}
 EVENT: Final = {"api": API, "collection": "order-placed", "properties": {"_user": "u-1", "total": 12.5}}
 BATCH: Final = {"api": API, "events": [{"collection": "order-placed", "properties": {"_user": "u-1"}}]}
 USER: Final = {"api": API, "id": "u-1"}
-TAKEN: Final = json_answer(Literal[1], 1, "Every event is stored, or recorded as rejected")
+TAKEN: Final = json_answer(int, 1, "Every event is stored, or recorded as rejected")
 TAKEN_IN_BULK: Final = json_answer(RakamBulkTaken, {"success": True}, "Every event is stored, or recorded as rejected")
 IMAGE: Final = Answer(
     "A transparent pixel; where the event was not taken, a header says why",

@@ -95,8 +95,8 @@ class SegmentBatch(Struct, frozen=True, rename="camel"):
 class SegmentTaken(Struct, frozen=True):
     """The events are stored, or recorded as rejected."""
 
-    success: Literal[True]
-    status: Literal[1]
+    success: bool
+    status: int
 
 
 BODIES: Final[dict[str, tuple[type, Object]]] = {
