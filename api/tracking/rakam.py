@@ -9,6 +9,7 @@ from api.problem import problem
 from api.tracking.exchange import Reply, problem_reply
 from api.tracking.foreign import LARGE_BODY, Endpoint
 from api.tracking.operations import rakam as operations
+from api.tracking.rakam_avro import translated_bulk
 from engine.tracking.foreign.rakam import TOO_BIG, translated
 from engine.tracking.foreign.rakam_api import KEY_FIELDS, KEY_HEADERS
 from engine.tracking.foreign.rakam_pixel import GIF
@@ -85,13 +86,14 @@ def _image(error: str, status: int = 200) -> Reply:
 
 def _endpoint(*addresses: str, answer: Callable[[Processed], Reply], **more: Any) -> Endpoint:
     given: dict[str, Any] = {
+        "translate": translated,
         "refuse": refused,
         "headers": (b"user-agent",),
         "key_headers": KEY_HEADERS,
         "key_parameters": KEY_FIELDS,
         **more,
     }
-    return Endpoint(protocol="rakam", addresses=addresses, translate=translated, answer=answer, **given)
+    return Endpoint(protocol="rakam", addresses=addresses, answer=answer, **given)
 
 
 ENDPOINTS: Final = (  # Rakam calls the key of a secret source `master_key`
@@ -102,6 +104,7 @@ ENDPOINTS: Final = (  # Rakam calls the key of a secret source `master_key`
     _endpoint(
         "/event/bulk",
         "/event/copy",
+        translate=translated_bulk,
         answer=taken_in_bulk,
         most_bytes=LARGE_BODY,
         secret_only=True,

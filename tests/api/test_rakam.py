@@ -1,16 +1,20 @@
 """Rakam's clients: what is stored is what they sent, and they are answered as they expect."""
 
 import hashlib
+import io
 import json
 from typing import Any
 
+import fastavro
 import pytest
+from httpx import AsyncClient, Response
 
 from api.problem import problem
 from api.tracking.rakam import pixel_refused
 from effects.clock import ManualClock
 from engine.project.source import Source
 from engine.tracking.foreign.rakam import MAX_BATCH
+from engine.tracking.foreign.rakam_bulk import MAX_EVENTS
 from engine.tracking.foreign.rakam_pixel import GIF
 from tests.api.conftest import Serve
 from tests.api.foreign_requests import profiles_by_type, stored
@@ -153,12 +157,57 @@ async def test_bulk_events_need_a_master_key(
     assert (refused.status_code, refused.json()["error"]) == (403, "api_key is invalid")
 
 
-async def test_a_body_in_avro_is_refused(serve: Serve) -> None:
-    client = await serve(PROJECT, stranger=True)
+def avro(*records: dict[str, Any], codec: str = "deflate") -> bytes:
+    fields = [{"name": "_user", "type": "string"}, {"name": "total", "type": ["null", "double"]}]
+    file = io.BytesIO()
+    fastavro.writer(file, {"type": "record", "name": "order", "fields": fields}, records, codec=codec)
+    return file.getvalue()
+
+
+async def send_avro(client: AsyncClient, body: bytes) -> Response:
     headers = {"content-type": "application/avro", "master_key": MASTER}
-    answer = await client.post("/event/bulk?collection=a", content=b"Obj\x01", headers=headers)
+    return await client.post("/event/bulk?collection=order", content=body, headers=headers)
+
+
+async def test_the_records_of_an_avro_body_are_events(serve: Serve) -> None:
+    client = await serve(PROJECT, stranger=True)
+    records = [{"_user": "u1", "total": 9.5}, {"_user": "u1", "total": float("nan")}, {"_user": "u2", "total": None}]
+    answer = await send_avro(client, avro(*records))
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert sorted(event.get("properties", {}).get("total", 0) for event in await stored(client)) == [0, 9.5]
+    assert len(await stored(client, "rejected")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (
+            avro({"_user": "u", "total": 1.0})[:-3],
+            400,
+            "Avro couldn't be parsed: behind row 0: the file ends too early",
+        ),
+        (b"[]", 400, "Avro couldn't be parsed: the file does not begin as an Avro file does"),
+        (avro(*[{"_user": "u", "total": 1.0}] * (MAX_EVENTS + 1)), 413, f"at most {MAX_EVENTS:,} events"),
+        (avro(*[{"_user": "u" * 1_000_000, "total": 1.0}] * 5), 413, "the rows have at most 4194304 bytes as JSON"),
+    ],
+    ids=["cut", "other", "many", "large"],
+)
+async def test_an_avro_body_that_cannot_be_taken_is_refused(
+    serve: Serve, body: bytes, status: int, reason: str
+) -> None:
+    client = await serve(PROJECT, stranger=True)
+    answer = await send_avro(client, body)
+    assert answer.status_code == status
+    assert reason in answer.json()["error"]
+    assert await stored(client) == []
+
+
+async def test_a_body_of_an_unknown_type_is_refused(serve: Serve) -> None:
+    client = await serve(PROJECT, stranger=True)
+    headers = {"content-type": "application/xml", "master_key": MASTER}
+    answer = await client.post("/event/bulk?collection=a", content=b"<a/>", headers=headers)
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("Unsupported content type: application/avro. Send one of application/json")
+    assert answer.json()["error"].startswith("Unsupported content type: application/xml. Send one of application/json")
 
 
 async def test_a_commit_is_taken(serve: Serve) -> None:

@@ -19,7 +19,7 @@ from api.description.operation import (
     json_body,
 )
 from api.description.problems import Problem, problem_answer
-from engine.tracking.foreign.rakam_bulk import LINES
+from engine.tracking.foreign.rakam_bulk import AVRO, LINES
 
 SECURITY: Final[tuple[Security, ...]] = ("rakamKey", "none")
 PROBLEMS: Final = (403, 415)
@@ -204,10 +204,11 @@ BULK_BODY: Final = Body(
         JSON: Content(RakamBatch, {"example": BATCH}),
         **{media_type: Content(str, {"example": '{"_user": "u-1", "total": 12.5}\n'}) for media_type in LINES},
         "text/csv": Content(str, {"example": "_user,total\nu-1,12.5\n"}),
+        AVRO: Content(BINARY),
     }
 )
 BULK_PARAMETERS: Final = (
-    Parameter("collection", "query", "The type of the events of lines and of CSV", example="order-placed"),
+    Parameter("collection", "query", "The type of the events of lines, of CSV and of Avro", example="order-placed"),
     Parameter("column_separator", "query", "Of CSV", default=","),
     Parameter("use_header", "query", "CSV has the names of the columns in its first line", bool, example=True),
 )

@@ -64,7 +64,7 @@ def _bulk(request: ForeignRequest) -> Translation:
         return Translation(events=rakam_bulk.lines_of_json(request, read_api(b"{}", request)))
     if media == "text/csv":
         return Translation(events=rakam_bulk.rows_of_csv(request, read_api(b"{}", request)))
-    taken = ", ".join(["application/json", *sorted(rakam_bulk.LINES), "text/csv"])
+    taken = ", ".join(["application/json", *sorted(rakam_bulk.LINES), "text/csv", rakam_bulk.AVRO])
     raise Refusal("malformed", f"Unsupported content type: {kind[:100]}. Send one of {taken}")
 
 

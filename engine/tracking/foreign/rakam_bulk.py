@@ -18,6 +18,7 @@ from engine.tracking.intake.payload import Refusal, RejectedEvent
 MAX_EVENTS: Final = 5_000  # of a request
 MAX_NAME: Final = 200  # characters of the name of a column
 LINES: Final = ("application/x-ndjson", "application/x-rawjson")
+AVRO: Final = "application/avro"  # which is made lines of JSON before it is translated
 NO_SEPARATORS: Final = '\r\n"\0'
 
 Events = tuple[ForeignEvent | RejectedEvent, ...]
