@@ -13,8 +13,8 @@ from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from api.description.operation import described, json_answer
-from api.documents.importing import ANSWER, PART, STATE, ImportAnswer, ImportState
+from api.description.operation import described
+from api.documents.importing import ANSWER, FILE, PART, STATE, ImportAnswer, ImportState
 from api.problem import HttpProblem
 from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
@@ -39,6 +39,7 @@ Again = Annotated[bool, QueryParameter(description="Whether a file is imported t
 
 UNNAMED: Final = "a file"
 _DIGESTS: Final = {"digest": "0" * 64}
+_IMPORT: Final = {"source": "history", "file": "orders.csv"}
 _BEGIN: Final = {"source": "history", "file": "orders.csv"}
 _DIGEST: Final = frozenset("0123456789abcdef")
 
@@ -76,7 +77,7 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: Read
         status_code=200,
         summary="Import a small file",
         guards=[no_page],
-        opt=described("importFile", {200: json_answer(ImportAnswer, ANSWER)}, 400, 403, 404, 409),
+        opt=described("importFile", ImportAnswer, 403, 404, 409, example=ANSWER, sends=FILE, parameters=_IMPORT),
     )
     async def import_file(
         request: Request[Any, Any, Any],

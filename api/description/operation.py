@@ -97,6 +97,7 @@ class Described(_Kept, frozen=True, kw_only=True):
     answers: Mapping[int, Answer]
     problems: tuple[int, ...] = ()
     examples: Mapping[str, Any] = {}  # of the request's body, by name
+    sends: Body | None = None  # the body of a request that the handler reads by itself
     parameters: Mapping[str, Any] = {}  # examples of parameters, by name
 
 
@@ -128,16 +129,19 @@ def described(
     says: str = "Done",
     example: Any = None,
     body: Any = None,
+    sends: Body | None = None,
     parameters: Mapping[str, Any] = {},
 ) -> dict[str, Described]:
     """Return the `opt` of a typed handler: the operation's id, and its answer with an `example`.
 
     `answer` is a type in JSON, an `Answer`, or all answers by status. `problems` are further statuses of problem
-    documents; those of keys, bodies and addresses are known. `body` and `parameters` are examples.
+    documents; those of keys, bodies and addresses are known. `body` and `parameters` are examples;
+    `sends` describes a body that is no parameter of the handler.
     """
     if isinstance(answer, Mapping):
         answers = answer
     else:
         answers = {status: answer if isinstance(answer, Answer) else json_answer(answer, example, says)}
     examples = {} if body is None else {"example": body}
-    return {DESCRIBED: Described(id=id, answers=answers, problems=problems, examples=examples, parameters=parameters)}
+    about = Described(id=id, answers=answers, problems=problems, examples=examples, sends=sends, parameters=parameters)
+    return {DESCRIBED: about}

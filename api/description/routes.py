@@ -16,6 +16,7 @@ from msgspec import Struct
 from api.description.document import openapi
 from api.description.operation import (
     DESCRIBED,
+    JSON,
     OPERATIONS,
     Body,
     Content,
@@ -80,7 +81,7 @@ def _typed(handler: HTTPRouteHandler, route: HTTPRoute) -> Iterator[Operation]:
             summary=handler.summary or "",
             description=handler.description or cleandoc(getattr(handler.fn, "__doc__", None) or ""),
             parameters=tuple(_parameters(fields, route.path_parameters, about.parameters)),
-            body=_body(fields.get(BODY), about.examples) or (EMPTY if no_foreign_page in guards else None),
+            body=about.sends or _body(fields.get(BODY), about.examples, guards),
             answers=about.answers,
             problems=tuple(sorted({*about.problems, *_problems(guards, route.path_parameters)})),
             security=_security(guards),
@@ -126,7 +127,7 @@ def _parameters(
             )
 
 
-def _body(field: FieldDefinition | None, examples: Mapping[str, Any]) -> Body | None:
+def _body(field: FieldDefinition | None, examples: Mapping[str, Any], guards: Iterable[object]) -> Body | None:
     if field is None or not isinstance(field.kwarg_definition, BodyKwarg):
-        return None
-    return Body({"application/json": Content(field.annotation, examples)})
+        return EMPTY if no_foreign_page in guards else None
+    return Body({JSON: Content(field.annotation, examples)})

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from api.description.operation import BINARY, JSON, Body, Content
+
 BEGUN: Final = 1_706_781_600_000
 
 
@@ -40,6 +42,14 @@ class ImportAnswer(Struct, frozen=True):
     refused_rows: list[RefusedLine]
 
 
+FILE: Final = Body(
+    {
+        "text/csv": Content(str, {"example": "type,user,total\norder,C-1,41.9\n"}),
+        "application/x-ndjson": Content(str, {"example": '{"type": "order", "user": "C-1"}\n'}),
+        JSON: Content(list[dict[str, Any]], {"example": [{"type": "order", "user": "C-1", "total": 41.9}]}),
+        "application/octet-stream": Content(BINARY),
+    }
+)
 STATE: Final[dict[str, Any]] = {
     "file": "orders.csv",
     "by": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",

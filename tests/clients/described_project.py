@@ -31,6 +31,11 @@ FILES: Final = {
         key: {sha256(SECRET.encode()).hexdigest()}
         accepts: [track, rakam, import]
         """,
+    "sources/history.yaml": """
+        source: history
+        accepts: [import]
+        identify: trust
+        """,
     "sources/payments.yaml": """
         source: payments
         accepts: []
