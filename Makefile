@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve servers clients test test-fast check format soak bench instructions clickstream lock clean
+.PHONY: help demo serve servers clients tracker test test-fast check format soak bench instructions clickstream lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -32,6 +32,9 @@ servers: ## Download the Elasticsearch servers for the tests (needs Java and Mav
 
 clients: .venv/dev ## Install the published clients for the tests (needs Node, npm and Chromium)
 	@$(BIN)/python -m tests.clients
+
+tracker: ## Build the tracker for pages, api/static/headrace.js (needs Node and npm)
+	cd tracker && npm ci --ignore-scripts --no-audit --no-fund && npx --no-install tsc -p . && node build.cjs ../api/static/headrace.js
 
 test: .venv/dev servers clients ## Run all tests, in two processes side by side
 	$(BIN)/python -m tests

@@ -25,6 +25,7 @@ from api.reading import reading_router
 from api.response_headers import restrict_browsers
 from api.sending import SendingRules
 from api.tasks import task_router
+from api.tracker import tracker_handlers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
 from api.tracking.discovery import foreign_handlers
@@ -150,6 +151,7 @@ def _routes(
         forgetting_router(forgettings, may_read),
         deliveries_router(pipeline, may_read),
         waits_router(pipeline, may_read),
+        *tracker_handlers(),
     ]
 
 

@@ -369,6 +369,21 @@ def openapi() -> None:
 
 
 @app.command()
+def tracker(
+    source: Annotated[str, typer.Argument(help="The public source to which the pages send")],
+    url: Annotated[str, typer.Option(help="Where pages reach the server")] = "http://127.0.0.1:8686",
+    project: ProjectOption = Path(),
+) -> None:
+    """Print the script element by which pages send to a source, with the hash that browsers check.
+
+    For example `headrace tracker web-shop --url https://events.shop.example`.
+    """
+    from cli.tracker import tracker as print_snippet
+
+    raise typer.Exit(print_snippet(project, source, url, sys.stdout, sys.stderr))
+
+
+@app.command()
 def demo(
     systems: Annotated[
         bool, typer.Option("--systems", help="Only run the systems around the starter, such as its CRM")

@@ -64,6 +64,12 @@ def chromium() -> Path:
     return Path(found)
 
 
+def installed(name: str, lock: tuple[Path, Path]) -> Path:
+    """A directory with the `node_modules` of a `package.json` and its lock. Raises `Missing`."""
+    node()
+    return _installed(name, lock, lambda into: _install_packages(into, lock))
+
+
 def _installed(name: str, locks: tuple[Path, ...], install: Callable[[Path], None]) -> Path:
     """The directory in which these locks are installed; made whole in another place, so that no half one stays."""
     digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()[:16]
@@ -83,23 +89,28 @@ def _installed(name: str, locks: tuple[Path, ...], install: Callable[[Path], Non
 
 
 def _install_python(into: Path) -> None:
-    _run("create an environment for the Python clients", sys.executable, "-m", "venv", str(into))
+    run("create an environment for the Python clients", sys.executable, "-m", "venv", str(into))
     pip = [str(into / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for lock, options in ((BUILD, ()), (PYTHON, ("--use-pep517", "--no-build-isolation"))):
-        _run("install the Python clients", *pip, *options, "--require-hashes", "-r", str(lock))
+        run("install the Python clients", *pip, *options, "--require-hashes", "-r", str(lock))
 
 
 def _install_node(into: Path) -> None:
+    _install_packages(into, NODE)
+
+
+def _install_packages(into: Path, locks: tuple[Path, ...]) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise Missing("npm, which installs the JavaScript clients, is not here; install the package npm")
-    for lock in NODE:
+    for lock in locks:
         shutil.copy(lock, into)
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
-    _run("install the JavaScript clients", npm, "ci", *options, "--prefix", str(into))
+    run("install the JavaScript clients", npm, "ci", *options, "--prefix", str(into))
 
 
-def _run(what: str, *command: str) -> None:
+def run(what: str, *command: str) -> None:
+    """Run a command that is to do something. Raises `Missing` with its last lines if it fails."""
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:
         why = " ".join((finished.stderr.strip() or finished.stdout.strip()).splitlines()[-3:])

@@ -56,7 +56,7 @@ def test_every_route_is_described(app: Litestar, document: dict[str, Any]) -> No
         elif isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 for method in handler.http_methods & METHODS:
-                    known = OPERATIONS in handler.opt or method.lower() in document["paths"][route.path_format]
+                    known = OPERATIONS in handler.opt or method.lower() in document["paths"].get(route.path_format, {})
                     assert known or not handler.resolve_include_in_schema(), f"{method} {route.path}"
 
 
