@@ -18,6 +18,12 @@ def lines_of_json(ctx, value):
     return value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
 
 
+@schemathesis.serializer("application/avro")
+def avro(ctx, value):
+    """Write any bytes: what is no file of Avro is refused."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @schemathesis.hook
 def map_body(ctx, body):
     """Name the source, which no request without it is read beyond, in nine of ten bodies."""
