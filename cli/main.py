@@ -29,6 +29,7 @@ from cli.profile_commands import profiles
 from cli.schema_commands import schemas
 from cli.task_commands import tasks
 from cli.waits_commands import waits
+from cli.webhook_commands import webhooks
 from engine.ports.kinds import SEARCHABLE
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.add_typer(schemas, name="schema")
 app.add_typer(node_types, name="nodes")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(waits, name="waits")
+app.add_typer(webhooks, name="webhook")
 
 
 def _print_version(requested: bool) -> None:

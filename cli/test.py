@@ -108,7 +108,7 @@ class _Runner:
         write(Text(printable(file.document.name), style="bold"), soft_wrap=True)
         for i in indexes:
             case, start = file.file.cases[i], time.perf_counter()
-            result = await run_case(StepRunner(project, file.file, case), case, ("cases", i))
+            result = await run_case(StepRunner(project, file.file, case, file.recorded), case, ("cases", i))
             played.cases.append(CaseResult(i, time.perf_counter() - start, result.failures, result.notes))
             duration = f"  {round(played.cases[-1].seconds * 1000)} ms"
             write(

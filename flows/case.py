@@ -139,7 +139,7 @@ class Wait(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
-ACTIONS: Final = ("send", "advance", "unmerge", "fire")  # of a step
+ACTIONS: Final = ("send", "webhook", "advance", "unmerge", "fire")  # of a step
 OF_HTTP: Final = ("method", "path", "query", "headers", "body", "type", "data")  # keys of `Delivery`
 OF_MAIL: Final = ("to", "subject", "text", "html", "sender", "reply_to")
 
@@ -194,6 +194,9 @@ class TestStep(Struct, frozen=True, kw_only=True):
     """One thing that happens in a case, and what must be true afterwards."""
 
     send: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
+    webhook: Annotated[
+        str | UnsetType, Meta(description="The recorded requests to play, e.g. paid.http, a file beside this one")
+    ] = UNSET
     advance: Annotated[str | UnsetType, Meta(description="The time that passes, e.g. 31d")] = UNSET
     unmerge: Annotated[tuple[str, ...] | UnsetType, Meta(description="The two visitors whose merge is undone")] = UNSET
     fire: Annotated[str | UnsetType, Meta(description="The scheduled flow to fire, whenever it is due")] = UNSET
@@ -213,6 +216,9 @@ class Case(Struct, frozen=True, kw_only=True):
         Meta(description="Responses to look-ups, by node; of several, each in turn, and the last one for ever"),
     ] = field(default_factory=dict)
     event: Annotated[Send | UnsetType, Meta(description="The payload to send, e.g. {type: order-paid}")] = UNSET
+    webhook: Annotated[
+        str | UnsetType, Meta(description="The recorded requests to play, e.g. paid.http, a file beside this one")
+    ] = UNSET
     fire: Annotated[str | UnsetType, Meta(description="The scheduled flow to fire, whenever it is due")] = UNSET
     expect: Expect = Expect()
     steps: tuple[TestStep, ...] = ()

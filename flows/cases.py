@@ -12,6 +12,8 @@ from flows.diagnostic import Diagnostic, diagnose, ordered
 from flows.files import file_name, read_text, test_files
 from flows.project import LoadedProject
 from flows.reader import Document, read_yaml
+from flows.recorded import RecordedRequest
+from flows.recordings import recordings
 from flows.test_references import reference_problems
 from flows.typed import read_struct, suggest_key
 
@@ -20,10 +22,11 @@ _OF_THE_FILE: Final = ("flow", "flows", "source", "clock")
 
 
 class Playable(Struct, frozen=True):
-    """A test file without errors, with its YAML document."""
+    """A test file without errors, with its YAML document and the recorded requests that it plays, by their files."""
 
     file: CaseFile
     document: Document
+    recorded: Mapping[str, tuple[RecordedRequest, ...]] = {}
 
 
 class LoadedCases(Struct, frozen=True):
@@ -48,10 +51,10 @@ def load_cases(root: Path, loaded: LoadedProject) -> LoadedCases:
             continue
         document = read_yaml(text, name)
         sources[name] = document.text
-        file, problems = _read(document, loaded)
+        file, recorded, problems = _read(document, path.parent, loaded)
         diagnostics += problems
         if file is not None and not any(problem.severity == "error" for problem in problems):
-            files.append(Playable(file, document))
+            files.append(Playable(file, document, recorded))
     return LoadedCases(tuple(files), tuple(ordered(diagnostics)), sources)
 
 
@@ -72,12 +75,16 @@ def _suggest_key(key: str, at: KeyPath, known: Iterable[str]) -> str:
     return suggest_key(key, at, known)
 
 
-def _read(document: Document, loaded: LoadedProject) -> tuple[CaseFile | None, list[Diagnostic]]:
+def _read(
+    document: Document, folder: Path, loaded: LoadedProject
+) -> tuple[CaseFile | None, dict[str, tuple[RecordedRequest, ...]], list[Diagnostic]]:
     # a number of an event, `total: 49.90`, is sent as the number that it is
     written = diagnose(document, [p for p in document.problems if p.code != "H036" or p.severity == "error"])
     if document.failed:
-        return None, written
+        return None, {}, written
     file, problems = read_struct(CaseFile, document.data, "a test file", _suggest_key)
+    recorded: dict[str, tuple[RecordedRequest, ...]] = {}
     if file is not None:
         problems = list(reference_problems(file, loaded.project, loaded.names))
-    return file, [*written, *diagnose(document, problems)]
+        problems += recordings(file, folder, loaded.project.webhooks, recorded)
+    return file, recorded, [*written, *diagnose(document, problems)]

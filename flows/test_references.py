@@ -66,9 +66,10 @@ def _case(case: Case, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
         yield from _add_visitor(visitor, (*at, "given", *path), names)
         yield from _profile(profile, (*at, "given", *path), names)
     yield from _mocks(case.mocks, (*at, "mocks"), names)
-    if sum([case.event is not UNSET, case.fire is not UNSET, bool(case.steps)]) != 1:
-        help = "write one `event`, or `fire: FLOW`, or `steps` of which each has its own `expect`"
-        message = "a case has either an `event`, or `fire`, or `steps`"
+    given = [case.event is not UNSET, case.webhook is not UNSET, case.fire is not UNSET, bool(case.steps)]
+    if sum(given) != 1:
+        help = "write one `event`, or `webhook: FILE`, or `fire: FLOW`, or `steps` of which each has its own `expect`"
+        message = "a case has either an `event`, or a `webhook`, or `fire`, or `steps`"
         yield Problem(code="H423", message=message, path=at, on="key", help=help)
         return
     yield from _scheduled(case, at, names)
@@ -77,6 +78,8 @@ def _case(case: Case, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
         yield from expect_problems(case.expect, (*at, "expect"), names, case.event.visitor)
     elif isinstance(case.fire, str):
         yield from _fire(case.fire, (*at, "fire"), names)
+        yield from expect_problems(case.expect, (*at, "expect"), names, None)
+    elif isinstance(case.webhook, str):
         yield from expect_problems(case.expect, (*at, "expect"), names, None)
     elif present_keys(case.expect):
         help = "move it into the step that it is about"
@@ -93,7 +96,7 @@ def _step(step: TestStep, at: KeyPath, names: KnownNames) -> Iterator[Problem]:
     actions = [key for key in ACTIONS if getattr(step, key) is not UNSET]
     if len(actions) != 1:
         message = f"a step does one thing, this one {' and '.join(f'`{key}`' for key in actions) or 'does none'}"
-        help = "write one of `send`, `advance`, `unmerge` and `fire`"
+        help = "write one of `send`, `webhook`, `advance`, `unmerge` and `fire`"
         yield Problem(code="H423", message=message, path=at, on="key", help=help)
     yield from _mocks(step.mocks, (*at, "mocks"), names)
     sender = step.send.visitor if isinstance(step.send, Send) else None

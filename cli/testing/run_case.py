@@ -52,6 +52,8 @@ def _steps(case: Case, at: KeyPath) -> Iterator[tuple[TestStep, KeyPath, str]]:
     """Yield each step with its place and the key of its action. A case with an `event` has this one step."""
     if isinstance(case.event, Send):
         yield TestStep(send=case.event, expect=case.expect), at, "event"
+    if isinstance(case.webhook, str):
+        yield TestStep(webhook=case.webhook, expect=case.expect), at, "webhook"
     if isinstance(case.fire, str):
         yield TestStep(fire=case.fire, expect=case.expect), at, "fire"
     for i, step in enumerate(case.steps):

@@ -10,6 +10,7 @@ from cli.testing.case_tasks import CaseTasks
 from cli.testing.given_places import GivenPlaces
 from cli.testing.initial_profiles import initial_profile_unit
 from cli.testing.mocks import MockPerformer, Request
+from cli.testing.recorded_webhooks import RecordedWebhooks, Recordings
 from cli.testing.recording_store import RecordingStore, SegmentChange
 from cli.testing.sequential_ids import SequentialIds
 from cli.testing.virtual_clock import VirtualClock
@@ -80,9 +81,10 @@ class StepRunner:
     """Runs the steps of one case, on a store, a clock and ids of its own. Expects a `traced_project`.
 
     `project` is the part of the `whole` project that the case runs, `tested` are the flows that it is about.
+    `recorded` are the requests of its `webhook` steps, by their files.
     """
 
-    def __init__(self, whole: Project, file: CaseFile, case: Case) -> None:
+    def __init__(self, whole: Project, file: CaseFile, case: Case, recorded: Recordings | None = None) -> None:
         self.whole = whole
         self.project = project = case_project(whole, file, case)
         self.tested = tested_flows(whole, file, case)
@@ -94,7 +96,9 @@ class StepRunner:
         self.pipeline = Pipeline(project, self.store, self.mocks, self.clock, self.ids)
         self.tracker = Tracker(self.pipeline)
         self.tasks = CaseTasks(self.pipeline, timed_flows(whole, file, case))
+        self.webhooks = RecordedWebhooks(self.tracker)
         self.visitors: dict[str, Visitor] = {}
+        self._recorded = recorded or {}
         self._sent: tuple[Incoming, ...] = ()  # the events of this step's payload
         self._firings = 0  # in this step
         self._source = file.source if isinstance(file.source, str) else next(iter(project.sources), "")
@@ -137,6 +141,8 @@ class StepRunner:
                 answer = await self._send(step.send)
             except Refusal as raised:
                 refusal = raised
+        elif isinstance(step.webhook, str):
+            await self._play(step.webhook)
         elif isinstance(step.advance, str):
             await self._advance(read_duration(step.advance) or 0)
         elif isinstance(step.unmerge, tuple):
@@ -183,6 +189,13 @@ class StepRunner:
 
     def _answered_id(self, visitor: str) -> str | None:
         return self.visitors[visitor].answered_id
+
+    async def _play(self, file: str) -> None:
+        """Play the recorded requests of a file. Raises `ImpossibleStep` for one that is rejected."""
+        for recorded in self._recorded[file]:
+            played = await self.webhooks.play(recorded)
+            if played.errors:
+                raise ImpossibleStep(f"{file}, line {recorded.line}: an event is rejected: {played.errors[0]}")
 
     # ---- time and unmerging -----------------------------------------------------------------------------------------
 
@@ -239,6 +252,8 @@ class StepRunner:
     async def _result(self, sender: str | None, answer: dict[str, Any], refusal: Refusal | None) -> StepResult:
         profiles = {name: await self._profile(name) for name in self.visitors}
         event, event_profile_id = self._last_event(answer)
+        if event is None and not answer:
+            event, event_profile_id = self._last_stored_event()
         only = next(iter(self.visitors)) if len(self.visitors) == 1 else None
         profile = profiles.get(sender or only or "")
         if event_profile_id is not None and sender is not None and self.visitors[sender].answered_id is None:
@@ -276,6 +291,14 @@ class StepRunner:
             return view, None
         names = ("origin", "properties", "context")
         return {**view, **{name: getattr(stored, name) for name in names}}, stored.profile
+
+    def _last_stored_event(self) -> tuple[dict[str, Any] | None, str | None]:
+        """Return the last event of a client that the step has stored, and the id of its profile."""
+        stored = next((event for event in reversed(self.store.events) if event.origin == "client"), None)
+        if stored is None:
+            return None, None
+        names = ("id", "type", "origin", "properties", "context")
+        return {"disposition": "stored", **{name: getattr(stored, name) for name in names}}, stored.profile
 
     async def _open_waits(self) -> tuple[WaitStub, ...]:
         """Return all open waits: a profile with one is due some day."""

@@ -76,6 +76,16 @@ def verified(check: SignatureCheck, secrets: Sequence[str], request: ForeignRequ
     return Verified(_repeat_id(check.id, request))
 
 
+def unverified(check: SignatureCheck, request: ForeignRequest) -> Verified:
+    """Return what a right signature would tell, without looking at it: of a recorded request, which may have none."""
+    if check.scheme != "mailgun":
+        return Verified(_repeat_id(check.id, request))
+    try:
+        return Verified(_mailgun(check, request).token, covers_body=False)
+    except _Unverifiable:
+        return Verified(None)
+
+
 def _matches(claim: _Claim, keys: Sequence[bytes]) -> bool:
     """Return whether one of the signatures is right. How long it takes tells nothing about the right one."""
     given = [signature.lower() for signature in claim.signatures] if claim.encoding == "hex" else claim.signatures
