@@ -69,17 +69,26 @@ def init(
     empty: Annotated[
         bool, typer.Option("--empty", help="Copy a project with one source, one flow and one test, to build your own")
     ] = False,
+    vendors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="NAMES",
+            help="Add webhooks of these systems, separated by commas: github, mailgun, shopify, slack, stripe, twilio",
+        ),
+    ] = None,
 ) -> None:
     """Create a project: a web shop with flows, tests, segments, sources and sample events; or an almost empty one.
 
     For example `headrace init shop` to read and try what Headrace can do,
     and `headrace init --empty club` to write flows of your own, as docs/tutorial.md does.
+    `headrace init --empty club --with stripe,slack` adds webhooks, also to a project that is there already.
 
     Then run `headrace check`, `headrace test` and `headrace serve` with the same directory.
     """
     from cli.init import init as create_project
 
-    raise typer.Exit(create_project(directory, Console(), empty))
+    raise typer.Exit(create_project(directory, Console(), empty, vendors or ()))
 
 
 @app.command()
