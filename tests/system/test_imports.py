@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -68,14 +68,25 @@ def killed_at(root: Path, rows: int) -> None:
 
 def finished(root: Path) -> tuple[str, int]:
     """Run the import to its end. Returns what it prints, and the most memory that it took (bytes)."""
-    running = subprocess.Popen(command(root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert running.stdout is not None
-    with running.stdout as reading:
-        output = reading.read()
-    _, status, usage = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    assert running.returncode == 0, output
-    return output, usage.ru_maxrss * 1024
+    output, memory = root / "output.txt", 0
+    with output.open("w") as printed:
+        running = subprocess.Popen(command(root), stdout=printed, stderr=subprocess.STDOUT)
+        try:
+            while running.poll() is None:
+                memory = max(memory, most_memory(running.pid))
+        finally:
+            running.kill()
+            running.wait()
+    assert running.returncode == 0, output.read_text()
+    return output.read_text(), memory
+
+
+def most_memory(pid: int) -> int:
+    """Return the most memory that a process has taken so far (bytes); 0 if it has ended."""
+    with suppress(OSError):
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) * 1024 if found is not None else 0
+    return 0
 
 
 def events(root: Path) -> int:
