@@ -115,7 +115,8 @@ def _compiled(node: type[Node], text: str) -> tuple[Flow | None, list[Problem]]:
     if len(ids) != 1:
         return None, [Problem(code="H030", message="it is not one node, with its id and its type")]
     types = [each for each in _builtin() if type_name(each) != type_name(node)]
-    flow: dict[str, Any] = {"flow": "example", "trigger": {"event": "order-paid"}, "nodes": document.data}
+    trigger = {"every": "1h"} if node.uses_task else {"event": "order-paid"}
+    flow: dict[str, Any] = {"flow": "example", "trigger": trigger, "nodes": document.data}
     if node.waits:
         flow["while_waiting"] = "parallel"
     compiled, problems = compile_flow(flow, _AnyNames(), Registry([*types, node]))

@@ -44,6 +44,7 @@ class JavaScriptRunner:
 
     def __init__(self, most_processes: int = MAX_PROCESSES) -> None:
         self._scripts: dict[tuple[str, str], _ScriptQueue] = {}  # the last used one is the last
+        self._ending: set[asyncio.Task[None]] = set()  # of killed processes
         self._most = most_processes
         self._room = asyncio.Semaphore(most_processes)
 
@@ -54,7 +55,7 @@ class JavaScriptRunner:
         if importlib.util.find_spec("quickjs") is None:
             raise ScriptsNotInstalled(INSTALL)
         key = (script.file, script.text)
-        queue = self._scripts.pop(key, None) or _ScriptQueue()
+        queue = self._scripts.pop(key, None) or _ScriptQueue(self._ending)
         self._scripts[key] = queue
         if queue.waiting >= MAX_WAITING:
             raise ScriptBusy(f"{MAX_WAITING} calls of {script.file} are waiting already")
@@ -70,8 +71,10 @@ class JavaScriptRunner:
     async def close(self) -> None:
         """End all processes. Calls under way fail."""
         for queue in self._scripts.values():
-            await queue.end()
+            queue.kill()
         self._scripts.clear()
+        while self._ending:
+            await asyncio.wait(self._ending)
 
     def _make_room(self, wanted: "_ScriptQueue") -> None:
         """End idle processes, those first that have been idle the longest, until there is room for one more."""
@@ -86,9 +89,10 @@ class JavaScriptRunner:
 class _ScriptQueue:
     """The calls of one script, and its process while it has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, ending: "set[asyncio.Task[None]]") -> None:
         self.lock = asyncio.Lock()
         self.waiting = 0
+        self._ending = ending
         self.process: asyncio.subprocess.Process | None = None
 
     async def started(self) -> asyncio.subprocess.Process:
@@ -102,18 +106,24 @@ class _ScriptQueue:
         return self.process
 
     def kill(self) -> None:
-        """Kill the process, if there is one."""
+        """Kill the process, if there is one; what is left of it is cleared up behind."""
         process, self.process = self.process, None
-        if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        ending = asyncio.create_task(_clear_up(process))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
-    async def end(self) -> None:
-        """Kill the process, and wait for its end."""
-        process = self.process
-        self.kill()
-        if process is not None:
-            await process.wait()
+
+async def _clear_up(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a killed process, and close the pipe to it."""
+    await process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+        with suppress(ConnectionError):
+            await process.stdin.wait_closed()
 
 
 class _Call:

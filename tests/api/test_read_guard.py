@@ -42,7 +42,7 @@ GUARDED = [
     ("POST", "/tasks/x/pause"),
     ("POST", "/tasks/x/resume"),
 ]
-OPEN = {"/", "/health/live", "/health/ready", "/schema", "/schema/openapi.json"}
+OPEN = {"/", "/tracker.js", "/health/live", "/health/ready", "/schema", "/schema/openapi.json"}
 OF_SENDERS = {"tracking", "webhooks", "segment", "posthog", "rakam", "traintracks"}
 
 

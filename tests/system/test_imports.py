@@ -20,6 +20,7 @@ FILES = {
     "headrace.yaml": "identity: {user: traits.user_id}\n",
     "sources/history.yaml": "source: history\naccepts: [import]\nidentify: trust\n",
 }
+WRITTEN = 200_000  # bytes of the log of a file whose tables are there
 MAX_MEMORY = 150 << 20  # bytes
 
 
@@ -45,7 +46,10 @@ def command(root: Path) -> list[str]:
 
 def rows_done(root: Path) -> int:
     """Return how many rows the ledger says are done; the store may be in use."""
-    if not (root / "headrace.db").exists():
+    try:
+        if (root / "headrace.db-wal").stat().st_size < WRITTEN:  # a reader would disturb how the file is made
+            return 0
+    except FileNotFoundError:
         return 0
     with closing(sqlite3.connect(f"file:{root / 'headrace.db'}?mode=ro", uri=True)) as reader:
         try:
@@ -57,10 +61,12 @@ def rows_done(root: Path) -> int:
 
 def killed_at(root: Path, rows: int) -> None:
     """Run the import, and kill it once so many rows are done."""
-    running = subprocess.Popen(command(root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    output = root / "killed.txt"
+    with output.open("w") as printed:
+        running = subprocess.Popen(command(root), stdout=printed, stderr=subprocess.STDOUT)
     try:
         while rows_done(root) < rows:
-            assert running.poll() is None
+            assert running.poll() is None, output.read_text()
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()

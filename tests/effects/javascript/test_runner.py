@@ -210,3 +210,12 @@ async def test_a_closed_runner_leaves_no_process(runner: JavaScriptRunner) -> No
     await runner.close()
     assert process is not None
     assert process.returncode is not None
+
+
+async def test_a_closed_runner_has_waited_for_the_processes_that_it_killed(runner: JavaScriptRunner) -> None:
+    with pytest.raises(ScriptTimedOut):
+        await call(runner, "function main() { for (;;); }", limit_ms=200)
+    (ending,) = runner._ending
+    await runner.close()
+    assert ending.done()
+    assert not runner._ending
