@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from tests.servers.account import dying_with_us
 DRIVER = Path(__file__).with_name("browser.cjs")
 PATIENCE = 30  # seconds for a step
 OPEN = """
+if (kept.context) await kept.context.close();
 kept.context = await browser.newContext();
+await kept.context.clock.install();
 kept.lines = [];
+kept.later = (ms) => kept.context.clock.runFor(ms);
 kept.open = async (url) => {
   const page = await kept.context.newPage();
   page.on('console', (message) => kept.lines.push(message.text()));
@@ -28,40 +32,36 @@ kept.open = async (url) => {
 
 
 class Browser:
-    """Chromium with one context: `context`, `open(url)` and `lines` of its consoles are members of `kept`."""
+    """Chromium with one context at a time: `context`, `open(url)` and `lines` of its consoles are members of `kept`.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    Its pages have a clock of their own, which goes on by itself, and leaps by `later(ms)`.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     async def run(self, code: str, **values: Any) -> Any:
         """Run a step: the body of an async function that gets the values. Returns its result."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{json.dumps({'code': code, 'values': values})}\n".encode())
+        self._process.stdin.write(f"{json.dumps({'code': code, 'values': values})}\n")
+        self._process.stdin.flush()
         async with asyncio.timeout(PATIENCE):
-            answer = json.loads(await self._process.stdout.readline())
+            answer = json.loads(await asyncio.to_thread(self._process.stdout.readline))
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
+    async def begin(self) -> None:
+        """Begin with an empty device, which knows no other test's pages."""
+        await self.run(OPEN)
 
-@asynccontextmanager
-async def running_browser() -> AsyncIterator[Browser]:
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
     """A browser that ends with the block. Raises `Missing` where Node or Chromium is missing."""
-    command = [str(node()), str(DRIVER), str(chromium())]
+    command = [*dying_with_us(), str(node()), str(DRIVER), str(chromium())]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NODE_PATH": str(packages())}
-    process = await asyncio.create_subprocess_exec(
-        *dying_with_us(),
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-        limit=1_000_000,
-    )
-    assert process.stdin is not None
-    try:
-        browser = Browser(process)
-        await browser.run(OPEN)
-        yield browser
-    finally:
-        process.stdin.close()
-        await process.wait()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        yield Browser(process)

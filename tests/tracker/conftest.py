@@ -1,11 +1,13 @@
 """A server, a web site whose pages have its tracker, a browser, and a proxy that lets requests fail."""
 
+import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -55,9 +57,22 @@ class Shop:
         with urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    async def later(self, seconds: float) -> None:
+        """Let so much time pass in the pages."""
+        await self.run("await kept.later(ms)", ms=seconds * 1000)
+
+    async def settled(self, events: int) -> None:
+        """Let time pass in the pages until they have delivered so many events, and no fault is to come."""
+        settled = asyncio.create_task(self.proxy.settled(events))
+        try:
+            while not (await asyncio.wait([settled], timeout=0.1))[0]:
+                await self.later(1)
+        finally:
+            settled.cancel()
+
     async def stored(self, events: int) -> list[Document]:
         """The stored events of clients in their order, when so many have been delivered: each once, none rejected."""
-        await self.proxy.settled(events)
+        await self.settled(events)
         query = quote(f"source:{self.source} AND origin:client")
         found: list[Document] = self.get(f"/search/events?q={query}&limit=500")["items"]
         assert Counter(event["id"] for event in found) == Counter(self.proxy.sent)
@@ -87,11 +102,24 @@ def server(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Callable[[], Browser]]:
+    """Returns the browser of all tests, which the first one starts. Raises `Missing` where there is none."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(running_browser()))
+
+
 @pytest.fixture
-async def shop(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop of its own for the test, in a browser of its own."""
+async def browser(request: pytest.FixtureRequest, chromium: Callable[[], Browser]) -> Browser:
+    """The browser, on a device of its own for the test."""
     with or_skipped(request.config, "Node and Chromium"):
-        async with running_browser() as browser:
-            site, server = request.getfixturevalue("site"), request.getfixturevalue("server")
-            async with FaultyProxy(server.address, MARK) as proxy:
-                yield Shop(f"shop-{next(TIMES)}", site, server, proxy, browser)
+        browser = chromium()
+    await browser.begin()
+    return browser
+
+
+@pytest.fixture
+async def shop(browser: Browser, site: Site, server: ServerProcess) -> AsyncIterator[Shop]:
+    """A shop of its own for the test, on a device of its own."""
+    async with FaultyProxy(server.address, MARK) as proxy:
+        yield Shop(f"shop-{next(TIMES)}", site, server, proxy, browser)

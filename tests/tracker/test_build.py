@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.tracker import BUILT, current_script
+from api.tracker import BUILT, Script, current_script
 from tests.clients.installation import installed, node, run
 from tests.servers.left_out import or_skipped
 
@@ -18,6 +18,11 @@ MAX_BYTES = 3_000  # by gzip
 
 def test_the_tracker_is_small() -> None:
     assert len(gzip.compress(current_script().body, 9)) <= MAX_BYTES
+
+
+def test_an_earlier_tracker_has_its_own_hash_as_name() -> None:
+    for file in (ROOT / "api" / "static").iterdir():
+        assert file.name in {BUILT, f"headrace.{Script.of(file.read_bytes()).hash}.js"}
 
 
 def test_the_built_file_is_that_of_the_sources(request: pytest.FixtureRequest, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ KEPT = "return await kept.page.evaluate(() => Object.keys(localStorage).filter((
 
 async def test_events_wait_in_memory_until_the_visitor_decides(shop: Shop) -> None:
     await shop.run("kept.page = await kept.open(url)", url=shop.page(consent=""))
-    await shop.run("await kept.page.evaluate(() => headrace.track('early')); await kept.page.waitForTimeout(2500)")
+    await shop.run("await kept.page.evaluate(() => headrace.track('early')); await kept.later(5000)")
     assert not shop.proxy.requests
     assert await shop.run(KEPT) == []
     await shop.run("await kept.page.evaluate(() => headrace.consent('granted'))")
@@ -22,7 +22,7 @@ async def test_events_wait_in_memory_until_the_visitor_decides(shop: Shop) -> No
 async def test_a_visitor_who_refuses_sends_nothing_and_may_agree_later(shop: Shop) -> None:
     await shop.run("kept.page = await kept.open(url)", url=shop.page(consent=""))
     refuse = "await kept.page.evaluate(() => { headrace.consent('denied'); headrace.track('refused'); })"
-    await shop.run(f"{refuse}; await kept.page.waitForTimeout(2500)")
+    await shop.run(f"{refuse}; await kept.later(5000)")
     assert not shop.proxy.requests
     assert await shop.run(KEPT) == []
     await shop.run("await kept.page.evaluate(() => { headrace.consent('granted'); headrace.track('agreed'); })")
@@ -35,6 +35,22 @@ async def test_a_visitor_who_withdraws_is_forgotten_by_the_device(shop: Shop) ->
     assert await shop.run(KEPT) != []
     await shop.run("await kept.page.evaluate(() => { headrace.consent('denied'); headrace.track('refused'); })")
     assert await shop.run(KEPT) == []
+
+
+async def test_what_a_visitor_decides_in_one_tab_holds_in_all(shop: Shop) -> None:
+    url = shop.page(consent="", pages="false")
+    await shop.run("kept.tabs = [await kept.open(url), await kept.open(url)]", url=url)
+    call = "await kept.tabs[tab].evaluate(([name, value]) => headrace(name, value), call)"
+    await shop.run(call, tab=1, call=["track", "held"])
+    await shop.run(call, tab=0, call=["track", "early"])
+    await shop.run(call, tab=0, call=["consent", "granted"])
+    events = await shop.stored(2)
+    assert len({event["profile"] for event in events}) == 1
+    await shop.run(call, tab=0, call=["consent", "denied"])
+    await shop.run(call, tab=1, call=["track", "refused"])
+    await shop.later(5)
+    assert await shop.run(KEPT.replace("kept.page", "kept.tabs[1]")) == []
+    assert len(shop.proxy.sent) == 2
 
 
 async def test_a_page_may_send_without_ids_before_the_visitor_decides(shop: Shop) -> None:

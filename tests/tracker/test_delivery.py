@@ -2,14 +2,17 @@
 
 import pytest
 
-from tests.servers.fault import Answer, Fault, Loss, Reset
+from tests.clients.faulty_proxy import Refused
+from tests.servers.fault import Fault, Hang, Loss, Reset
 from tests.tracker.conftest import Shop
 
 STARTED = "kept.page = await kept.open(url); await kept.page.evaluate(() => headrace.track('first'));"
 
 
 @pytest.mark.parametrize(
-    "fault", [Answer(503, retry_after=1), Answer(500), Answer(429, retry_after=1), Reset(), Loss()]
+    "fault",
+    [Refused(503, retry_after=1), Refused(500), Refused(429), Refused(503, taken=True), Reset(), Loss(), Hang()],
+    ids=str,
 )
 async def test_a_request_that_fails_is_sent_again(shop: Shop, fault: Fault) -> None:
     shop.proxy.plan(fault)
@@ -19,11 +22,22 @@ async def test_a_request_that_fails_is_sent_again(shop: Shop, fault: Fault) -> N
     assert len(shop.proxy.requests) == 2
 
 
+async def test_a_request_is_sent_again_when_the_server_says_so(shop: Shop) -> None:
+    shop.proxy.plan(Refused(429, retry_after=60))
+    await shop.run(STARTED, url=shop.page(pages="false"))
+    await shop.later(3)
+    await shop.proxy.happened(Refused)
+    await shop.run("await kept.page.evaluate(() => headrace.track('second'))")
+    await shop.later(50)
+    assert len(shop.proxy.requests) == 1
+    assert [event["type"] for event in await shop.stored(2)] == ["first", "second"]
+
+
 async def test_events_of_a_device_without_a_network_are_sent_when_it_is_back(shop: Shop) -> None:
     code = """
     await kept.context.setOffline(true);
     await kept.page.evaluate(() => { headrace.track('second'); headrace.track('third'); });
-    await kept.page.waitForTimeout(2500);
+    await kept.later(5000);
     await kept.context.setOffline(false);
     """
     await shop.run(STARTED, url=shop.page(pages="false"))
@@ -47,15 +61,19 @@ async def test_events_that_no_page_could_send_are_sent_by_the_next_one(shop: Sho
     assert [event["type"] for event in await shop.stored(2)] == ["first", "second"]
 
 
-async def test_two_tabs_send_each_event_once(shop: Shop) -> None:
+@pytest.mark.parametrize("locks", [True, False])
+async def test_several_tabs_send_each_event_once(shop: Shop, locks: bool) -> None:
     code = """
+    if (!locks) await kept.context.addInitScript(() => delete Navigator.prototype.locks);
     const tabs = [await kept.open(url), await kept.open(url), await kept.open(url)];
     await kept.context.setOffline(true);
     for (let n = 0; n < 12; n++) await tabs[n % 3].evaluate((n) => headrace.track('event', {n}), n);
     await kept.context.setOffline(false);
     """
-    await shop.run(code, url=shop.page(pages="false"))
+    await shop.run(code, url=shop.page(pages="false"), locks=locks)
     assert sorted(event["properties"]["n"] for event in await shop.stored(12)) == [*range(12)]
+    if locks:
+        assert len([mark for request in shop.proxy.requests for mark in request.marks]) == 12
 
 
 async def test_an_event_that_is_refused_is_dropped_with_a_line_in_the_console(shop: Shop) -> None:
