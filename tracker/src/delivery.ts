@@ -8,7 +8,7 @@
 import { options } from './options';
 import { Batch, isAnonymous, keys, next, release, remove } from './queue';
 import { report } from './trace';
-import { inTurn } from './turn';
+import { adopt } from './tabs';
 import { dropToken, forget, tokenOf } from './visitor';
 
 const TIMEOUT = 30_000; // ms for a request
@@ -40,20 +40,16 @@ export async function flush(): Promise<void> {
     return later();
   }
   busy = true;
-  const done = await inTurn(async () => {
-    let batch;
-    while ((batch = next()) && (await deliver(batch)));
-  }).catch(() => false);
+  await adopt().catch(() => {}); // a page that is being left has no locks
+  let batch;
+  while ((batch = next()) && (await deliver(batch)));
   busy = false;
-  if (!done) {
-    later();
-  }
 }
 
 /** Send what this page has queued, in requests that outlive it. */
 export function flushOwn(): void {
   for (let count = 0; count < 2; count++) {
-    const batch = next(true);
+    const batch = next();
     if (batch) {
       deliver(batch, true);
     }

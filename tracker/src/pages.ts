@@ -6,6 +6,7 @@
  */
 
 import { flushOwn } from './delivery';
+import * as tabs from './tabs';
 
 type Track = (type: string, properties?: object) => void;
 
@@ -40,7 +41,17 @@ export function watch(track: Track, automatic: boolean): void {
     leave(track);
     flushOwn();
   };
-  addEventListener('pagehide', left);
+  addEventListener('pagehide', () => {
+    left();
+    tabs.leave();
+  });
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) {
+      tabs.live(); // back from the browser's cache of pages
+      automatic && page(track);
+    }
+  });
+  tabs.live();
   document.addEventListener('visibilitychange', () => (document.hidden ? left() : look()));
   if (!automatic) {
     return;
@@ -56,5 +67,4 @@ export function watch(track: Track, automatic: boolean): void {
   }
   addEventListener('popstate', moved);
   addEventListener('hashchange', moved);
-  addEventListener('pageshow', (event) => event.persisted && page(track)); // back from the browser's cache of pages
 }

@@ -1,8 +1,9 @@
 /**
  * The events that are to be sent: one text each, the sender's and the event's JSON on a line of its own.
  *
- * An entry's key is the id of its event, and sorts by time. Adding and removing entries are single writes, so tabs can
- * share the queue without losing any. Without consent, and where the storage is full, entries are in memory.
+ * An entry's key has the id of the event and the page that sends it, and sorts by time. Adding and removing entries are single
+ * writes, so no tab overwrites what another has stored. Without consent, and where the storage is full, entries are in
+ * memory.
  */
 
 import { disk, memory, stored, tab } from './device';
@@ -26,7 +27,7 @@ let sending: Record<string, boolean> = {};
 export function add(sender: string, type: string, properties?: object): void {
   last = Math.max(Date.now(), last + 1);
   const id = last.toString(36) + tab;
-  put(`${name}.${id}`, `${sender}\n${JSON.stringify({ id, type, time: new Date(), properties })}`);
+  put(`${name}:${id}:${tab}`, `${sender}\n${JSON.stringify({ id, type, time: new Date(), properties })}`);
   const all = keys();
   let length = all.reduce((sum, key) => sum + text(key).length, 0);
   while (all.length > MAX_ENTRIES || (length > MAX_LENGTH && all[1])) {
@@ -37,7 +38,7 @@ export function add(sender: string, type: string, properties?: object): void {
   }
 }
 
-function put(key: string, entry: string): void {
+export function put(key: string, entry: string): void {
   if (!granted() || !stored(key, entry)) {
     memory[key] = entry;
   }
@@ -59,7 +60,7 @@ export function remove(key: string): void {
 
 /** Remove everything from memory and from the device. */
 export function clear(): void {
-  keys().concat(name, name + '!').forEach(remove);
+  keys().concat(name).forEach(remove);
 }
 
 const text = (key: string): string => memory[key] || disk[key] || '';
@@ -68,17 +69,20 @@ const text = (key: string): string => memory[key] || disk[key] || '';
 export const keys = (): string[] =>
   Object.keys(memory)
     .concat(Object.keys(disk))
-    .filter((key) => key.startsWith(name + '.'))
+    .filter((key) => key.startsWith(name + ':'))
     .sort();
 
-/** The next events of one sender that are not being sent, which count as being sent until `release`. */
-export function next(own?: boolean): Batch | undefined {
+/** The page that sends an entry. */
+export const ownerOf = (key: string): string => key.split(':').pop()!;
+
+/** The next events of this page and one sender that are not being sent, which count as being sent until `release`. */
+export function next(): Batch | undefined {
   let sender = '';
   let length = 0;
   const batch: Batch = { sender, keys: [], events: [] };
   for (const key of keys()) {
     const [whose, event] = text(key).split('\n');
-    if (sending[key] || !event || (own && !key.endsWith(tab)) || !(granted() || isAnonymous(whose))) {
+    if (sending[key] || !event || ownerOf(key) !== tab || !(granted() || isAnonymous(whose))) {
       continue;
     }
     length += event.length;
