@@ -252,6 +252,8 @@ def serialize_import(record: ImportRecord) -> dict[str, Any]:
         "rows": record.rows,
         "stored": record.stored,
         "refused": record.refused,
+        "repeated": record.repeated,
+        "forgotten": record.forgotten,
     }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from api.imports import already_imported
+from api.tracking.foreign import LARGE_BODY
 from cli.call import RemoteServer, request_json
 from cli.store import CommandError, opened_store
 from effects.clock import SystemClock
@@ -121,13 +122,19 @@ class ServerTarget:
     async def add(
         self, job: ImportJob, options: ImportOptions, record: ImportRecord, part: Sequence[Row | BadRow], *, last: bool
     ) -> tuple[ImportRecord, PartResult]:
-        """Send the next part to the server."""
+        """Send the next part to the server, in halves if it is too large for one request."""
         members = _members(job, options) | {"by": record.by, "rows": [*map(_sent, part)], "last": last}
+        if len(part) > 1 and len(msgspec.json.encode(members)) > LARGE_BODY:
+            half = len(part) // 2
+            record, first = await self.add(job, options, record, part[:half], last=False)
+            record, second = await self.add(job, options, record, part[half:], last=last)
+            return record, first + second
         answer = await self._post(job, "rows", members)
         after = _record(answer)
         refused = tuple(RefusedRow(each["number"], each["line"], each["reason"]) for each in answer["refused_rows"])
         stored, bad = after.stored - record.stored, after.refused - record.refused
-        return after, PartResult(len(part), stored, bad, refused)
+        repeated, forgotten = after.repeated - record.repeated, after.forgotten - record.forgotten
+        return after, PartResult(len(part), stored, bad, refused, repeated, forgotten)
 
     async def _post(self, job: ImportJob, what: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = await request_json(
@@ -164,5 +171,7 @@ def _record(answer: dict[str, Any]) -> ImportRecord:
         rows=answer["rows"],
         stored=answer["stored"],
         refused=answer["refused"],
+        repeated=answer["repeated"],
+        forgotten=answer["forgotten"],
         finished=answer["finished"],
     )

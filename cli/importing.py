@@ -71,6 +71,8 @@ class Summary(Struct, kw_only=True):
     before: int = 0  # rows that an earlier run has done
     stored: int = 0
     refused: int = 0
+    repeated: int = 0  # of those stored, events that were known before
+    forgotten: int = 0  # of persons who were forgotten
     seconds: float = 0.0
     reasons: list[RefusedRow] = []
     error: str = ""
@@ -228,7 +230,9 @@ class _Import:
             sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
             return
         rate = (summary.rows - summary.before) / summary.seconds if summary.seconds else 0
-        line = f"{summary.file}: {summary.rows:,} rows, {summary.stored:,} events, {summary.refused:,} refused"
+        known = f" ({summary.repeated:,} of them known before)" if summary.repeated else ""
+        line = f"{summary.file}: {summary.rows:,} rows, {summary.stored:,} events{known}, {summary.refused:,} refused"
+        line += f", {summary.forgotten:,} of persons who were forgotten" if summary.forgotten else ""
         print_lines(self._console, [Text(f"{line} ({summary.seconds:.1f} s, {rate:,.0f} rows/s)")])
         table = Table("line", "reason", box=None, header_style="bold")
         for row in summary.reasons:
@@ -242,6 +246,7 @@ class _Import:
 
 def _count(summary: Summary, record: ImportRecord, result: PartResult | None) -> None:
     summary.rows, summary.stored, summary.refused = record.rows, record.stored, record.refused
+    summary.repeated, summary.forgotten = record.repeated, record.forgotten
     if result is not None:
         summary.reasons += result.refused[: SHOWN_REASONS - len(summary.reasons)]
 

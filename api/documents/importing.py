@@ -10,7 +10,10 @@ BEGUN: Final = 1_706_781_600_000
 
 
 class ImportState(Struct, frozen=True):
-    """How far an import has come. Times are in ms; `by` is what its parts carry."""
+    """How far an import has come. Times are in ms; `by` is what its parts carry.
+
+    Of the `stored` rows, `repeated` were events before. Those of `forgotten` persons were dropped.
+    """
 
     file: str
     by: str
@@ -19,6 +22,8 @@ class ImportState(Struct, frozen=True):
     rows: int
     stored: int
     refused: int
+    repeated: int
+    forgotten: int
 
 
 class RefusedLine(Struct, frozen=True):
@@ -39,6 +44,8 @@ class ImportAnswer(Struct, frozen=True):
     rows: int
     stored: int
     refused: int
+    repeated: int
+    forgotten: int
     refused_rows: list[RefusedLine]
 
 
@@ -58,6 +65,8 @@ STATE: Final[dict[str, Any]] = {
     "rows": 2,
     "stored": 1,
     "refused": 1,
+    "repeated": 0,
+    "forgotten": 0,
 }
 ANSWER: Final = STATE | {"refused_rows": [{"number": 2, "line": 3, "reason": "a quote is not closed"}]}
 PART: Final[dict[str, Any]] = {

@@ -17,10 +17,11 @@ WITHHELD = (
 
 
 class Answer(Struct, frozen=True):
-    """The body of an answer, and whether the debugger was asked for and refused."""
+    """The body of an answer, whether the debugger was asked for and refused, and how many events came before."""
 
     body: dict[str, Any]
     debugger_refused: bool = False
+    repeated: int = 0
 
 
 def nothing_accepted(intake: Intake) -> Refusal:
@@ -54,13 +55,14 @@ def answer_of(request: UnitRequest, results: Sequence[UnitResult], failed: Seque
         body["errors"] = errors
     if first.whole is not None and open_to_all:
         body["profile"] = first.whole
+    repeated = sum([len(result.marks) for result in results])
     if not intake.options.debugger:
-        return Answer(body)
+        return Answer(body, repeated=repeated)
     if first.debugging is None:
-        return Answer(body, debugger_refused=True)
+        return Answer(body, debugger_refused=True, repeated=repeated)
     parts = [result.debugging for result in results if result.debugging is not None]
     body["debugging"] = _debugging(parts, open_to_all)
-    return Answer(body)
+    return Answer(body, repeated=repeated)
 
 
 def _refusal(errors: list[dict[str, Any]]) -> Refusal:

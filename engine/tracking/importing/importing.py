@@ -5,12 +5,13 @@ those of any request with many persons do; the rows of one person keep their ord
 A part is done when each of its rows is stored, is recorded as rejected, or is left out by the mapping. Then the ledger
 advances, and the next part begins.
 
-An event without an id of its own gets one from the file's digest and its row, so a part that is done twice counts once.
+An event without an id of its own gets one from the file's digest, its row and its type, so a part that is done twice
+counts once, and two mappings may make different events of the same rows.
 A store that is away is tried again for a while; then the import ends with `Unavailable`, and can go on later.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import Final
 
 from msgspec import Struct, structs
@@ -39,6 +40,7 @@ MAX_REASONS: Final = 10  # that a result of a part names
 _WITHOUT_SESSION: Final = Options(saveSession=False)
 
 Part = Sequence[Row | BadRow]
+PlacedEvent = tuple[int, ForeignEvent | RejectedEvent]  # with the place of its row in the part
 
 
 class ImportJob(Struct, frozen=True, kw_only=True):
@@ -64,12 +66,29 @@ class RefusedRow(Struct, frozen=True):
 
 
 class PartResult(Struct, frozen=True):
-    """The result of a part: `refused` are the first `MAX_REASONS` of its `bad` rows."""
+    """The result of a part: `refused` are the first `MAX_REASONS` of its `bad` rows.
+
+    `stored` rows are events now, of which `repeated` were so before. The events of `forgotten` rows were dropped, since
+    their persons were forgotten. The mapping has left out the other rows.
+    """
 
     rows: int
     stored: int
     bad: int
     refused: tuple[RefusedRow, ...] = ()
+    repeated: int = 0
+    forgotten: int = 0
+
+    def __add__(self, other: "PartResult") -> "PartResult":
+        """Return the result of this part and the next one."""
+        return PartResult(
+            self.rows + other.rows,
+            self.stored + other.stored,
+            self.bad + other.bad,
+            (*self.refused, *other.refused)[:MAX_REASONS],
+            self.repeated + other.repeated,
+            self.forgotten + other.forgotten,
+        )
 
 
 class NothingTaken(Exception):
@@ -90,7 +109,7 @@ class Importing:
 
     async def do(self, job: ImportJob, part: Part) -> PartResult:
         """Store the rows of a part. Raises `Unavailable` after some tries."""
-        translated = self._translated(job, part)
+        translated = await self._tracker.pipeline.slices.run(self._translated(job, part))
         source = structs.replace(job.source, times="occurred") if self._history else job.source
         for attempt in range(1, MAX_TRIES + 1):
             try:
@@ -102,24 +121,23 @@ class Importing:
                 await asyncio.sleep(BACKOFF.pause(attempt, 0.5))
         raise AssertionError("not reached")
 
-    def _translated(self, job: ImportJob, part: Part) -> list[tuple[int, ForeignEvent | RejectedEvent]]:
-        """Return the events of a part, each with the place of its row in it."""
+    def _translated(self, job: ImportJob, part: Part) -> Generator[None, None, list[PlacedEvent]]:
+        """Return the events of a part, each with the place of its row in it; yield between two rows."""
         pipeline = self._tracker.pipeline
         translation = RowTranslation(job.mapping.mapping, pipeline.project.settings, job.file, pipeline.clock.now())
-        found: list[tuple[int, ForeignEvent | RejectedEvent]] = []
+        found: list[PlacedEvent] = []
         for place, row in enumerate(part):
             event = translation.event(row)
             if isinstance(event, ForeignEvent) and event.id is None:
-                event = structs.replace(event, id=short_hash(PROTOCOL, job.digest, str(row.number)))
+                event = structs.replace(event, id=short_hash(PROTOCOL, job.digest, str(row.number), event.type))
             elif isinstance(event, RejectedEvent):
                 event = structs.replace(event, index=len(found), reason=f"{job.file}, line {row.line}: {event.reason}")
             if event is not None:
                 found.append((place, event))
+            yield
         return found
 
-    async def _tried(
-        self, job: ImportJob, source: Source, part: Part, translated: list[tuple[int, ForeignEvent | RejectedEvent]]
-    ) -> PartResult:
+    async def _tried(self, job: ImportJob, source: Source, part: Part, translated: list[PlacedEvent]) -> PartResult:
         pipeline = self._tracker.pipeline
         translation = Translation(events=tuple([event for _, event in translated]))
         steps = grouping_steps(translation, source, PROTOCOL, pipeline.project.settings.keys)
@@ -133,7 +151,8 @@ class Importing:
             prefix = f"{job.file}, line {row.line}: "
             refused.append(RefusedRow(row.number, row.line, error.reason.removeprefix(prefix)))
         bad = len(processed.errors)
-        return PartResult(len(part), len(translated) - bad, bad, tuple(refused))
+        stored = len(translated) - bad - processed.forgotten
+        return PartResult(len(part), stored, bad, tuple(refused), processed.repeated, processed.forgotten)
 
 
 class ImportProgress(Struct, frozen=True):
@@ -168,6 +187,8 @@ def advanced(record: ImportRecord, result: PartResult, finished: int | None = No
         rows=record.rows + result.rows,
         stored=record.stored + result.stored,
         refused=record.refused + result.bad,
+        repeated=record.repeated + result.repeated,
+        forgotten=record.forgotten + result.forgotten,
         finished=finished,
     )
 

@@ -32,8 +32,9 @@ class ImportKey(Struct, frozen=True):
 class ImportRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far an import has come. Times are in ms.
 
-    `rows` have been done, in the order of the file: `stored` became events, `refused` are in the rejected store, and
-    the mapping has left the others out. `by` is drawn for each run of an import. `file` is the name that it had.
+    `rows` have been done, in the order of the file: `stored` are events, of which `repeated` were so before; `refused`
+    are in the rejected store, those of `forgotten` persons were dropped, and the mapping has left the others out. `by`
+    is drawn for each run of an import. `file` is the name that it had.
     """
 
     file: str
@@ -42,6 +43,8 @@ class ImportRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int = 0
     stored: int = 0
     refused: int = 0
+    repeated: int = 0
+    forgotten: int = 0
     finished: int | None = None
 
 

@@ -37,10 +37,15 @@ SIDE_BY_SIDE: Final = 16  # groups of a request
 
 
 class Processed(Struct):
-    """The end of a request: how many events it had, and which of them were rejected."""
+    """The end of a request: how many events it had, and which of them were rejected.
+
+    Of the others, `repeated` had taken effect before, and `forgotten` were dropped, since their persons were forgotten.
+    """
 
     events: int
     errors: list[EventError]
+    repeated: int = 0
+    forgotten: int = 0
 
     @property
     def accepted(self) -> int:
@@ -74,7 +79,8 @@ class ForeignProcessing:
         elif groups:
             await self._side_by_side(request)
         request.require_available()
-        return Processed(request.events, sorted(request.errors, key=lambda one: one.index))
+        errors = sorted(request.errors, key=lambda one: one.index)
+        return Processed(request.events, errors, request.repeated, request.forgotten)
 
     async def _side_by_side(self, request: RequestInProcess) -> None:
         """Process the groups of a request by as many workers as there are slots for."""
@@ -116,29 +122,32 @@ class ForeignProcessing:
         first = waiting.requests[0]
         if len(waiting.requests) == 1:
             for one in waiting.groups[0]:
-                first.errors += await self._errors_of(one, first.source, first.hops)
+                first.errors += await self._errors_of(one, first)
             return
         whole = joined([group[0] for group in waiting.groups])
-        for error in await self._errors_of(whole.intake, first.source, first.hops):
+        for error in await self._errors_of(whole.intake, first):
             which, index = whole.origins[error.index]
             waiting.requests[which].errors.append(structs.replace(error, index=index))
 
-    async def _errors_of(self, one: SenderIntake, source: Source, hops: int) -> list[EventError]:
-        """Process one intake. Returns the errors of its events. Raises `Unavailable`."""
-        intake = structs.replace(one.intake, hops=hops) if hops else one.intake
+    async def _errors_of(self, one: SenderIntake, request: RequestInProcess) -> list[EventError]:
+        """Process one intake, as a part of a request. Returns the errors of its events. Raises `Unavailable`."""
+        source = request.source
+        intake = structs.replace(one.intake, hops=request.hops) if request.hops else one.intake
         try:
             answer = await self._tracker.track(intake, source)
         except TooLarge as error:
             if len(intake.events) > 1:
-                return [each for half in one.halves() for each in await self._errors_of(half, source, hops)]
+                return [each for half in one.halves() for each in await self._errors_of(half, request)]
             return await self._rejected(one, source, f"the changes that it makes are too large: {error.reason}")
         except Refusal as refusal:
             if refusal.kind == "nothing-accepted":
                 return _errors(refusal.errors, one)
             if refusal.kind == "forgotten":  # a client would send it for ever if it were refused
                 self._tracker.pipeline.ledger.count(Counted(rejected=one.events))
+                request.forgotten += one.events
                 return []
             return await self._rejected(one, source, refusal.detail)
+        request.repeated += answer.repeated
         return _errors(answer.body.get("errors", ()), one)
 
     async def _rejected(self, one: SenderIntake, source: Source, reason: str) -> list[EventError]:

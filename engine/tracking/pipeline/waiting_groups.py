@@ -39,6 +39,8 @@ class RequestInProcess:
         self.source = source
         self.hops = hops
         self.errors: list[EventError] = []
+        self.repeated = 0  # events that had taken effect before, with those of requests that were joined with it
+        self.forgotten = 0  # events that were dropped, since their persons were forgotten
         self.all_processed = asyncio.Event()
         self._left = len(groups)
         self._unavailable: list[Unavailable] = []

@@ -14,13 +14,15 @@ from msgspec import structs
 from effects.clock import ManualClock
 from effects.scripted import ScriptedPerformer
 from effects.virtual_time_loop import VirtualTimeLoop
+from engine.language.path import Scope
 from engine.ports.kinds import SEARCHABLE
 from engine.ports.records import StoredEvent
 from engine.ports.rows import BadRow, Row
 from engine.ports.store import Store, Unavailable
 from engine.profile.key import KeyRules
 from engine.profile.visits import visits
-from engine.project.import_mapping import PLAIN
+from engine.project.import_mapping import PLAIN, ImportMapping
+from engine.project.mapping import MappedEvent
 from engine.project.project import Project, Settings
 from engine.project.source import Source
 from engine.search.parse import parse
@@ -29,11 +31,13 @@ from engine.tracking.importing.importing import (
     ImportJob,
     NothingTaken,
     Part,
+    PartResult,
     RefusedRow,
     advanced,
     import_rows,
 )
 from engine.tracking.importing.ledger import AlreadyImported, ImportLedger, ImportRecord, OtherImport
+from engine.tracking.operations.forgetting import Forgetter
 from engine.tracking.pipeline.pipeline import Pipeline
 from storage.memory import MemoryStore
 from tests.engine.tracking.importing.stores import Died, DyingStore, Unbounded
@@ -119,6 +123,41 @@ def test_each_row_counts_once_however_often_the_import_dies(deaths: list[int], s
         assert sorted(event.properties["total"] for event in events) == [*range(1, 12)]
 
     asyncio.run(law())
+
+
+class Refunds:
+    """A mapping of rows."""
+
+    def event(self, scope: Scope) -> MappedEvent:
+        return MappedEvent(type="refund", user=scope["row"]["user"])
+
+
+async def test_two_mappings_make_different_events_of_the_same_rows(store: Store) -> None:
+    importing = await (await pipelines(store)).importing(flows=False)
+    refunds = ImportMapping(name="refunds", mapping=Refunds(), text="refunds")
+    assert (await importing.do(JOB, rows(2))).repeated == 0
+    assert await importing.do(structs.replace(JOB, mapping=refunds), rows(2)) == PartResult(2, 2, 0)
+    assert sorted(event.type for event in await stored_events(store)) == ["order", "order", "refund", "refund"]
+
+
+async def test_rows_that_were_events_before_are_counted_as_such(store: Store) -> None:
+    importing = await (await pipelines(store)).importing(flows=False)
+    await importing.do(JOB, rows(3))
+    result = await importing.do(JOB, rows(5))
+    assert result == PartResult(5, 5, 0, repeated=3)
+    assert len(await stored_events(store)) == 5
+    assert (advanced(ImportRecord(file="x", begun=NOW, by="a"), result)).repeated == 3
+
+
+async def test_rows_of_a_person_who_was_forgotten_are_counted_as_such(store: Store) -> None:
+    importing = await (await pipelines(store)).importing(flows=False)
+    await importing.do(JOB, [row(1), row(2, leaves=True)])
+    forgotten = next(event.profile for event in await stored_events(store) if event.properties)
+    assert forgotten is not None
+    forgetter = Forgetter(store, ManualClock(NOW), project(), quiet_ms=0, pause=0)
+    await forgetter.finish(await forgetter.begin(forgotten, "the forgetting"))
+    result = await importing.do(JOB, [row(3, user="u1"), row(4, user="u2"), row(5, user="u2")])
+    assert (result.stored, result.forgotten) == (1, 2)
 
 
 async def test_of_two_imports_of_one_file_one_goes_on(store: Store) -> None:
