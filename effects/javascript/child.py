@@ -1,19 +1,22 @@
-"""The script process: `python -m effects.javascript.child`. It runs one call after another, each in a new context.
+"""The script process, `python -m effects.javascript.child PARENT`. It runs calls one by one, each in a new context.
 
 Its only way out is the pipe to the process that has started it. It has no other file, no environment, and 256 MiB of
 address space; a context has 32 MiB of memory. It never looks at a clock: the process around kills it when a call takes
-too long, since QuickJS cannot be interrupted while its functions may call into Python.
+too long, since QuickJS cannot be interrupted while its functions may call into Python. When that process ends, this one
+does: at the end of the pipe, and in the middle of a call by a signal, or where there is none, by its processor time.
 
 Each message is a list. It reads `[text, function, arguments]`, writes `["log", level, text]` and `["ask", ...]`, reads
 the reply to an ask, and ends a call by `["value", JSON]` or `["failed", reason]`.
 """
 
 import base64
+import ctypes
 import hashlib
 import hmac
 import os
 import re
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +29,7 @@ import quickjs
 from effects.javascript.frames import BrokenFrame, frame_of, read_frame
 
 ADDRESS_SPACE: Final = 256 << 20  # bytes
-PROCESSOR_TIME: Final = 3_600  # seconds, of all calls: then the next call gets a new process
+PROCESSOR_TIME: Final = 130  # seconds of one call, longer than the longest deadline
 MEMORY: Final = 32 << 20  # bytes of a context
 STACK: Final = 256 << 10  # bytes
 MAX_RESULT: Final = 1 << 20  # characters
@@ -59,6 +62,7 @@ CALL: Final = (
 })()"""
 )
 
+_PR_SET_PDEATHSIG: Final = 1
 _PLACE = re.compile(r"<input>:(\d+):(\d+)")
 
 
@@ -77,6 +81,7 @@ class ScriptProcess:
             except BrokenFrame:
                 return
             self._lines = 0
+            _limit_processor_time()
             self._write(self._result(text, function, arguments))
 
     def _result(self, text: str, function: str, arguments: Any) -> list[str]:
@@ -170,10 +175,24 @@ def _reason(error: str) -> str:
 def _confine() -> None:
     """Limit this process, for good."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_TIME, PROCESSOR_TIME))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+
+
+def _limit_processor_time() -> None:
+    """Have this process killed when the call that begins has used up its processor time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + PROCESSOR_TIME
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def _end_with_parent(parent: int) -> None:
+    """Have this process killed when the one that has started it ends (prctl(2), on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended before
+            sys.exit(1)
 
 
 def main() -> None:
@@ -184,6 +203,7 @@ def main() -> None:
         os.dup2(nothing, descriptor)
     os.close(nothing)
     _confine()
+    _end_with_parent(int(sys.argv[1]))
     try:
         ScriptProcess(reading, writing).serve()
     except (BrokenFrame, BrokenPipeError):

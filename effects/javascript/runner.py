@@ -11,6 +11,7 @@ At most `MAX_PROCESSES` exist at a time, and at most `MAX_WAITING` calls of one 
 
 import asyncio
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -101,7 +102,7 @@ class _ScriptQueue:
             return self.process
         pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         self.process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=pipe, stdout=pipe, stderr=nothing, env={}, cwd="/", start_new_session=True
+            *COMMAND, str(os.getpid()), stdin=pipe, stdout=pipe, stderr=nothing, env={}, cwd="/", start_new_session=True
         )
         return self.process
 

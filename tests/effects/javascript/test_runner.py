@@ -2,7 +2,10 @@
 
 import asyncio
 import hmac
+import os
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ from effects.javascript.runner import MAX_WAITING, JavaScriptRunner
 from engine.ports.script import ScriptFailed, ScriptLine, ScriptRequest, ScriptTimedOut
 from engine.project.script import Script
 from tests.effects.javascript.worlds import MemoryWorld
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -219,3 +224,22 @@ async def test_a_closed_runner_has_waited_for_the_processes_that_it_killed(runne
     await runner.close()
     assert ending.done()
     assert not runner._ending
+
+
+async def test_no_script_process_outlives_a_server_that_is_killed() -> None:
+    pipe = asyncio.subprocess.PIPE
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.effects.javascript.dying_server", stdout=pipe, cwd=ROOT
+    )
+    assert server.stdout is not None
+    scripts = [int(pid) for pid in (await asyncio.wait_for(server.stdout.readline(), 20)).split()]
+    assert len(scripts) == 2
+    watched = [os.pidfd_open(pid) for pid in scripts]
+    server.kill()
+    await server.wait()
+    for process in watched:
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(process, ended.set)
+        await asyncio.wait_for(ended.wait(), 10)
+        asyncio.get_running_loop().remove_reader(process)
+        os.close(process)
