@@ -54,6 +54,7 @@ async def test_a_page_that_is_left_sends_what_it_has(shop: Shop) -> None:
 async def test_a_user_is_known_in_later_sessions(shop: Shop) -> None:
     code = """
     const page = await kept.open(url);
+    await kept.later(1000); // else the page was not visible for long enough to say so
     await page.evaluate(() => headrace.identify('C-1', {plan: 'pro'}));
     await page.goto('about:blank');
     await kept.open(url);
