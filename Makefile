@@ -68,7 +68,7 @@ clickstream: .venv/dev ## Send 31,106 real events and compare the profiles with 
 	$(BIN)/python -m benchmarks.clickstream
 
 lock: ## Pin the requirements again, with hashes (needs uv)
-	cd requirements && for f in runtime js dev clients clients-build; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
+	cd requirements && for f in runtime js otel dev clients clients-build; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint pinned.in $$f.in -o $$f.txt; done
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
