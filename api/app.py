@@ -9,6 +9,9 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from api.access.credentials import Credentials
+from api.access.guard import AccessGuard
+from api.access.option import require_access
 from api.addressing import Application, decode_path_parameters
 from api.background import Background
 from api.deliveries import deliveries_router
@@ -20,7 +23,6 @@ from api.imports import import_router
 from api.outages import Outages
 from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
-from api.read_guard import ReadGuard
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
 from api.sending import SendingRules
@@ -112,25 +114,22 @@ def create_app(
             async with background.running():
                 yield
 
-    may_read = ReadGuard(admin_key)
-
     def open_breakers() -> list[OpenBreaker]:
         return [*limited.open_breakers(), *background.sending.open_breakers()]
 
-    routes = _routes(tracker, background.forgettings, open_breakers, may_read, broken)
-    routes.append(task_router(background.scheduling.scheduler, may_read))
+    routes = _routes(tracker, background.forgettings, open_breakers, broken)
+    routes.append(task_router(background.scheduling.scheduler))
     processing = ForeignProcessing(tracker, gate)
     routes += foreign_handlers(ForeignTracking(tracker, processing))
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))
-    routes.append(import_router(pipeline, ImportPipelines(pipeline, gate), may_read))
-    return _application(tracker, gate, routes, lifespan)
+    routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
+    return _application(tracker, gate, routes, AccessGuard(Credentials(admin_key)), lifespan)
 
 
 def _routes(
     tracker: PayloadTracker,
     forgettings: Forgettings,
     open_breakers: Callable[[], list[OpenBreaker]],
-    may_read: ReadGuard,
     broken: tuple[str, ...],
 ) -> list[ControllerRouterHandler]:
     pipeline = tracker.pipeline
@@ -146,11 +145,11 @@ def _routes(
         live,
         *description_handlers(),
         ready_handler(tracker.readiness, current_project, open_breakers, broken),
-        reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger, may_read),
-        identity_router(pipeline, may_read),
-        forgetting_router(forgettings, may_read),
-        deliveries_router(pipeline, may_read),
-        waits_router(pipeline, may_read),
+        reading_router(pipeline.store, current_project, pipeline.clock, pipeline.ledger),
+        identity_router(pipeline),
+        forgetting_router(forgettings),
+        deliveries_router(pipeline),
+        waits_router(pipeline),
         *tracker_handlers(),
     ]
 
@@ -159,10 +158,12 @@ def _application(
     tracker: PayloadTracker,
     gate: Gate,
     routes: list[ControllerRouterHandler],
+    guard: AccessGuard,
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
 ) -> Litestar:
     app = Application(
         routes,
+        guards=[guard],
         middleware=[decode_path_parameters],
         lifespan=[lifespan],
         openapi_config=None,  # `api.description` has a document of its own
@@ -176,6 +177,7 @@ def _application(
         },
         logging_config=None,
     )
+    require_access(app)
     app.state.tracker = tracker
     app.state.gate = gate
     return app

@@ -9,10 +9,10 @@ from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import FORGETTING
 from api.documents.operating import Forgetting as ForgettingDocument
-from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.ids import new_id
 from engine.ports.kinds import ERASABLE
@@ -88,7 +88,7 @@ class Forgettings:
             log.error("forgetting failed", forgetting=forgetting.id, exc_info=error)
 
 
-def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
+def forgetting_router(forgettings: Forgettings) -> Router:
     """Return the routes: to start a forgetting, and to read its state."""
 
     @post(
@@ -96,7 +96,8 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
         status_code=202,
         summary="Erase all that is stored of a profile",
         guards=[no_foreign_page],
-        opt=described("forgetProfile", ForgettingDocument, status=202, says="It has begun", example=FORGETTING),
+        opt=access("admin")
+        | described("forgetProfile", ForgettingDocument, status=202, says="It has begun", example=FORGETTING),
     )
     async def forget(id: FromPath[str], claims: Claims = False) -> dict[str, Any]:
         try:
@@ -107,7 +108,7 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
     @get(
         "/forgettings",
         summary="What has been forgotten, and how far it is",
-        opt=described("listForgettings", list[ForgettingDocument], example=[FORGETTING]),
+        opt=access("viewer") | described("listForgettings", list[ForgettingDocument], example=[FORGETTING]),
     )
     async def every() -> list[dict[str, Any]]:
         return [serialize_forgetting(one) for one in await forgettings.all()]
@@ -115,7 +116,7 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
     @get(
         "/forgettings/{name:str}",
         summary="How far a forgetting is",
-        opt=described("readForgetting", ForgettingDocument, example=FORGETTING),
+        opt=access("viewer") | described("readForgetting", ForgettingDocument, example=FORGETTING),
     )
     async def one(name: FromPath[str]) -> dict[str, Any]:
         found = await forgettings.one(name)
@@ -123,7 +124,7 @@ def forgetting_router(forgettings: Forgettings, may_read: ReadGuard) -> Router:
             raise NotFoundException(f"there is no forgetting {name}")
         return serialize_forgetting(found)
 
-    return Router("/", route_handlers=[forget, every, one], guards=[may_read], tags=["identity"])
+    return Router("/", route_handlers=[forget, every, one], tags=["identity"])
 
 
 def serialize_forgetting(forgetting: Forgetting) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from api.access.option import access
 from api.description.operation import described, json_answer
 from api.documents.operating import ADDRESSES, NOT_READY, READY, Addresses, Live, Ready
 from engine.project.project import Project
@@ -13,13 +14,21 @@ from engine.sending.sending import OpenBreaker
 from engine.tracking.pipeline.tracker import Readiness
 
 
-@get("/", summary="Where to go from here", opt=described("readAddresses", Addresses, example=ADDRESSES))
+@get(
+    "/",
+    summary="Where to go from here",
+    opt=access("public") | described("readAddresses", Addresses, example=ADDRESSES),
+)
 async def root() -> dict[str, str]:
     """Names the addresses that a visitor of the front page will look for."""
     return ADDRESSES
 
 
-@get("/health/live", summary="The process lives", opt=described("readLiveness", Live, example={"status": "live"}))
+@get(
+    "/health/live",
+    summary="The process lives",
+    opt=access("public") | described("readLiveness", Live, example={"status": "live"}),
+)
 async def live() -> dict[str, str]:
     """Answers as long as the event loop runs."""
     return {"status": "live"}
@@ -39,7 +48,8 @@ def ready_handler(
     @get(
         "/health/ready",
         summary="Whether events can be taken, and if not, why",
-        opt=described(
+        opt=access("public")
+        | described(
             "readReadiness",
             {
                 200: json_answer(Ready, READY, "Events are taken, at least into the spool"),

@@ -13,10 +13,10 @@ from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.importing import ANSWER, FILE, PART, STATE, ImportAnswer, ImportState
 from api.problem import HttpProblem
-from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from effects.rows.parts import parts_of
 from effects.rows.reading import read_rows
@@ -68,8 +68,8 @@ class ImportPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     last: bool = False
 
 
-def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: ReadGuard) -> Router:
-    """Return the routes, for clients with the admin key."""
+def import_router(pipeline: Pipeline, pipelines: ImportPipelines) -> Router:
+    """Return the routes."""
     server = _Server(pipeline, pipelines)
 
     @post(
@@ -77,7 +77,8 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: Read
         status_code=200,
         summary="Import a small file",
         guards=[no_page],
-        opt=described("importFile", ImportAnswer, 403, 404, 409, example=ANSWER, sends=FILE, parameters=_IMPORT),
+        opt=access("admin")
+        | described("importFile", ImportAnswer, 403, 404, 409, example=ANSWER, sends=FILE, parameters=_IMPORT),
     )
     async def import_file(
         request: Request[Any, Any, Any],
@@ -95,7 +96,7 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: Read
     @get(
         "/import/{digest:str}",
         summary="How far the imports of a file have come",
-        opt=described("readImports", list[ImportState], 400, example=[STATE], parameters=_DIGESTS),
+        opt=access("admin") | described("readImports", list[ImportState], 400, example=[STATE], parameters=_DIGESTS),
     )
     async def progress(digest: FromPath[str]) -> list[dict[str, Any]]:
         """The digest is the SHA-256 (hex) of the file."""
@@ -107,7 +108,8 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: Read
         status_code=200,
         summary="Begin an import in parts",
         guards=[no_foreign_page],
-        opt=described("beginImport", ImportState, 400, 403, 404, 409, example=STATE, body=_BEGIN, parameters=_DIGESTS),
+        opt=access("admin")
+        | described("beginImport", ImportState, 400, 403, 404, 409, example=STATE, body=_BEGIN, parameters=_DIGESTS),
     )
     async def begin(digest: FromPath[str], data: JSONBody[ImportPart]) -> dict[str, Any]:
         """The answer says how many rows are done already, and the `by` that the parts carry."""
@@ -119,13 +121,14 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines, may_read: Read
         status_code=200,
         summary="Import the next part",
         guards=[no_foreign_page],
-        opt=described("importRows", ImportAnswer, 400, 403, 404, 409, example=ANSWER, body=PART, parameters=_DIGESTS),
+        opt=access("admin")
+        | described("importRows", ImportAnswer, 400, 403, 404, 409, example=ANSWER, body=PART, parameters=_DIGESTS),
     )
     async def rows(digest: FromPath[str], data: JSONBody[ImportPart]) -> dict[str, Any]:
         """The rows follow on those that are done. With `last` the import is finished."""
         return await server.part(server.job(_checked(digest), data), data)
 
-    return Router("/", route_handlers=[import_file, progress, begin, rows], guards=[may_read], tags=["imports"])
+    return Router("/", route_handlers=[import_file, progress, begin, rows], tags=["imports"])
 
 
 def no_page(connection: Any, handler: Any) -> None:

@@ -1,4 +1,4 @@
-"""Routes by which operators read runs with their traces, events, profiles and counts, if `may_read` admits them."""
+"""Routes by which operators read runs with their traces, events, profiles and counts."""
 
 from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile
@@ -11,12 +11,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from api.access.option import access
 from api.description.operation import BINARY, Answer, Content, described
 from api.documents.profile import PROFILE
 from api.documents.profile import Profile as ProfileDocument
 from api.documents.record import COUNTS, EVENT, REJECTED, RUN, SESSION, Counts, RejectedEvent, Run
 from api.export_archive import write_archive
-from api.read_guard import ReadGuard
 from api.schemas import schema_handlers
 from api.search import search_handler
 from api.segments import segment_handlers
@@ -41,9 +41,7 @@ CHUNK = 64 * 1024
 ARCHIVE: Final = Answer("The archive", {"application/zip": Content(BINARY)})
 
 
-def reading_router(
-    store: Store, project: Callable[[], Project], clock: Clock, ledger: Ledger, may_read: ReadGuard
-) -> Router:
+def reading_router(store: Store, project: Callable[[], Project], clock: Clock, ledger: Ledger) -> Router:
     """Return the routes that only read. `project` returns the one that is served now."""
     handlers = [
         *_record_handlers(store, ledger),
@@ -52,15 +50,23 @@ def reading_router(
         *segment_handlers(store, project, clock),
         *schema_handlers(store, project),
     ]
-    return Router("/", route_handlers=handlers, guards=[may_read], tags=["reading"])
+    return Router("/", route_handlers=handlers, tags=["reading"])
 
 
 def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
-    @get("/runs/{id:str}", summary="A stored run with its trace", opt=described("readRun", Run, example=RUN))
+    @get(
+        "/runs/{id:str}",
+        summary="A stored run with its trace",
+        opt=access("viewer") | described("readRun", Run, example=RUN),
+    )
     async def run(id: FromPath[str]) -> dict[str, Any]:
         return serialize_run(_found(await store.run(id), f"run {id}"))
 
-    @get("/events/{id:str}", summary="A stored event", opt=described("readEvent", StoredEvent, example=EVENT))
+    @get(
+        "/events/{id:str}",
+        summary="A stored event",
+        opt=access("viewer") | described("readEvent", StoredEvent, example=EVENT),
+    )
     async def event(id: FromPath[str]) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(_found(await store.event(id), f"event {id}"))
         return found
@@ -68,7 +74,7 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
     @get(
         "/events/{id:str}/runs",
         summary="The stored runs of an event, with their traces",
-        opt=described("listRunsOfEvent", list[Run], example=[RUN]),
+        opt=access("viewer") | described("listRunsOfEvent", list[Run], example=[RUN]),
     )
     async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
         runs = await store.runs_of(id)
@@ -79,7 +85,7 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
     @get(
         "/rejected",
         summary="The newest rejected events, with their reasons",
-        opt=described("listRejectedEvents", list[RejectedEvent], example=[REJECTED]),
+        opt=access("viewer") | described("listRejectedEvents", list[RejectedEvent], example=[REJECTED]),
     )
     async def rejected() -> list[dict[str, Any]]:
         return [serialize_rejected(one) for one in await store.rejected(100)]
@@ -87,7 +93,7 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
     @get(
         "/counts",
         summary="How much is stored, and what became of the events since the start",
-        opt=described("readCounts", Counts, example=COUNTS),
+        opt=access("viewer") | described("readCounts", Counts, example=COUNTS),
     )
     async def counts(request: Request[Any, Any, Any]) -> dict[str, Any]:
         return {"stored": dict(await store.counts()), "events": msgspec.to_builtins(ledger.totals())}
@@ -103,7 +109,7 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
     @get(
         "/profiles/{id:str}",
         summary="The profile that an id leads to",
-        opt=described("readProfile", ProfileDocument, example=PROFILE),
+        opt=access("viewer") | described("readProfile", ProfileDocument, example=PROFILE),
     )
     async def profile(id: FromPath[str], why: Why = False, claims: Claims = False) -> dict[str, Any]:
         stored, fields = await stored_profile(id), project().settings.fields
@@ -115,7 +121,7 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
     @get(
         "/profiles/{id:str}/export",
         summary="All that is stored of a profile, as a ZIP file",
-        opt=described("exportProfile", ARCHIVE),
+        opt=access("admin") | described("exportProfile", ARCHIVE),
     )
     async def exported(id: FromPath[str]) -> Stream:
         return await _archive(store, project(), id, clock.now())
@@ -123,7 +129,7 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
     @get(
         "/profiles/{id:str}/events",
         summary="The newest events of a profile, whichever of its ids they came under",
-        opt=described("listEventsOfProfile", list[StoredEvent], example=[EVENT]),
+        opt=access("viewer") | described("listEventsOfProfile", list[StoredEvent], example=[EVENT]),
     )
     async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
         return [msgspec.to_builtins(event) for event in await events_of(store, await stored_profile(id), 100)]
@@ -131,7 +137,7 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
     @get(
         "/profiles/{id:str}/sessions",
         summary="The sessions of a profile's newest events",
-        opt=described("listSessionsOfProfile", list[Session], example=[SESSION]),
+        opt=access("viewer") | described("listSessionsOfProfile", list[Session], example=[SESSION]),
     )
     async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
         events = await events_of(store, await stored_profile(id), 100)

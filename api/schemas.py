@@ -8,6 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import SCHEMA, SchemaOfEvents
 from engine.ports.store import Store
@@ -21,7 +22,7 @@ def schema_handlers(store: Store, project: Callable[[], Project]) -> list[HTTPRo
     @get(
         "/schemas",
         summary="The fields of events with their types, declared or learnt",
-        opt=described("listSchemas", list[SchemaOfEvents], example=[SCHEMA]),
+        opt=access("viewer") | described("listSchemas", list[SchemaOfEvents], example=[SCHEMA]),
     )
     async def schemas() -> list[dict[str, Any]]:
         return await describe_schemas(store, project())
@@ -29,7 +30,7 @@ def schema_handlers(store: Store, project: Callable[[], Project]) -> list[HTTPRo
     @get(
         "/schemas/{type:str}",
         summary="The fields of events of one type, and how many values of each were refused",
-        opt=described("readSchema", SchemaOfEvents, example={**SCHEMA, "refused_more": False}),
+        opt=access("viewer") | described("readSchema", SchemaOfEvents, example={**SCHEMA, "refused_more": False}),
     )
     async def schema(type: FromPath[str]) -> dict[str, Any]:
         try:

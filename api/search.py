@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from msgspec import Meta, Struct
 
+from api.access.option import access
 from api.description.operation import Operation, Parameter, json_answer, operations
 from api.documents.record import PAGES
 from api.serialize import serialize_record
@@ -38,7 +39,7 @@ class Found(Struct, frozen=True):
 def search_handler(store: Searches, project: Callable[[], Project], clock: Clock) -> HTTPRouteHandler:
     """`GET /search/KIND`."""
 
-    @get("/search/{kind:str}", opt=operations(*map(searching, SEARCHABLE)))
+    @get("/search/{kind:str}", opt=access("viewer") | operations(*map(searching, SEARCHABLE)))
     async def search(
         kind: FromPath[str], q: FromQuery[str] = "", limit: FromQuery[int] = DEFAULT_LIMIT, after: FromQuery[str] = ""
     ) -> Found:
@@ -69,7 +70,7 @@ def searching(kind: str) -> Operation:
             Parameter("after", "query", AFTER),
         ),
         answers={200: json_answer(page, {"items": [item], "after": None}, "A page of what was found")},
-        problems=(401, 429),
+        problems=(401, 403, 429),
         security=("adminKey",),
     )
 

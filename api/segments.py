@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import SEGMENT, Segments
 from api.documents.profile import MEMBERSHIP, Membership
@@ -34,7 +35,7 @@ def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock)
     @get(
         "/segments",
         summary="The segments, and the progress of re-evaluating all profiles since they changed",
-        opt=described("listSegments", Segments, example={"segments": [SEGMENT], "progress": None}),
+        opt=access("viewer") | described("listSegments", Segments, example={"segments": [SEGMENT], "progress": None}),
     )
     async def segments() -> Listed:
         described = [describe_segment(segment) for _, segment in sorted(project().segments.items())]
@@ -43,7 +44,7 @@ def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock)
     @get(
         "/profiles/{id:str}/segments/{segment:str}",
         summary="Whether a profile belongs to a segment, and why",
-        opt=described("explainMembership", Membership, example=MEMBERSHIP),
+        opt=access("viewer") | described("explainMembership", Membership, example=MEMBERSHIP),
     )
     async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
         profile = await resolve_profile(store, id)

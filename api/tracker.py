@@ -15,6 +15,7 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
+from api.access.option import access
 from api.description.operation import Answer, Content, Header, described
 
 BUILT: Final = "headrace.js"
@@ -75,7 +76,8 @@ def _handler(path: str, script: Script, caching: str, *, documented: bool) -> HT
         summary="The tracker for pages",
         sync_to_thread=False,
         include_in_schema=documented,
-        opt=described("readTracker", {200: _SCRIPT, 304: Answer("The page has it", headers=_HEADERS)}),
+        opt=access("public")
+        | described("readTracker", {200: _SCRIPT, 304: Answer("The page has it", headers=_HEADERS)}),
     )
     def tracker(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Answers the script, which any page may load and check."""

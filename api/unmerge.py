@@ -10,11 +10,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.profile import UNMERGED
 from api.documents.profile import Unmerged as UnmergedDocument
 from api.problem import HttpProblem
-from api.read_guard import ReadGuard
 from engine.ports.resolve import NotFound
 from engine.profile.merge_history import describe_link
 from engine.tracking.operations.unmerging import Unmerged, unmerge_served
@@ -27,14 +27,15 @@ class LinkName(Struct, frozen=True, forbid_unknown_fields=True):
     link: str
 
 
-def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
-    """Return the routes that change identities, for clients that may read, and for no page of another origin."""
+def identity_router(pipeline: Pipeline) -> Router:
+    """Return the routes that change identities, for no page of another origin."""
 
     @post(
         "/profiles/{id:str}/unmerge",
         status_code=200,
         summary="Undo a link that has joined profiles",
-        opt=described("unmergeProfile", UnmergedDocument, example=UNMERGED, body={"link": "5d1f2c"}),
+        opt=access("operator")
+        | described("unmergeProfile", UnmergedDocument, example=UNMERGED, body={"link": "5d1f2c"}),
     )
     async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
         try:
@@ -42,7 +43,7 @@ def identity_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 
-    return Router("/", route_handlers=[unmerge], guards=[may_read, no_foreign_page], tags=["identity"])
+    return Router("/", route_handlers=[unmerge], guards=[no_foreign_page], tags=["identity"])
 
 
 async def no_foreign_page(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

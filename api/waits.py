@@ -9,10 +9,10 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.access.option import access
 from api.description.operation import described
 from api.documents.record import WAIT, ListedWait
 from api.problem import HttpProblem
-from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 from engine.ports.resolve import NotFound
 from engine.tracking.operations.waits import (
@@ -43,14 +43,14 @@ class WaitChoice(Struct, frozen=True, forbid_unknown_fields=True):
     version: str = ""
 
 
-def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
-    """Return the routes, for clients that may read; no page of another origin may cancel."""
+def waits_router(pipeline: Pipeline) -> Router:
+    """Return the routes; no page of another origin may cancel."""
     store = pipeline.store
 
     @get(
         "/waits",
         summary="Runs that wait, the newest first",
-        opt=described("listWaits", list[ListedWait], example=[WAIT]),
+        opt=access("viewer") | described("listWaits", list[ListedWait], example=[WAIT]),
     )
     async def waits(
         flow: Flow = "", version: Version = "", failed: Failed = False, limit: Limit = 100
@@ -65,7 +65,7 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
     @get(
         "/waits/{id:str}",
         summary="A run that waits, as its profile has it now",
-        opt=described("readWait", OpenWait, example=WAIT),
+        opt=access("viewer") | described("readWait", OpenWait, example=WAIT),
     )
     async def wait(id: FromPath[str]) -> dict[str, Any]:
         try:
@@ -79,7 +79,8 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
         status_code=200,
         summary="End runs that wait",
         guards=[no_foreign_page],
-        opt=described(
+        opt=access("operator")
+        | described(
             "cancelWaits", CancelledWaits, example={"cancelled": [WAIT], "failed": {}}, body={"flow": "remind"}
         ),
     )
@@ -89,4 +90,4 @@ def waits_router(pipeline: Pipeline, may_read: ReadGuard) -> Router:
         ids = data.ids or [wait.id async for wait in open_waits(store, data.flow, data.version)]
         return await cancel_each(ids, partial(cancel_served, pipeline))
 
-    return Router("/", route_handlers=[waits, wait, cancel], guards=[may_read], tags=["waits"])
+    return Router("/", route_handlers=[waits, wait, cancel], tags=["waits"])

@@ -13,6 +13,7 @@ from litestar.types import Empty
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
+from api.access.option import access_of
 from api.description.document import openapi
 from api.description.operation import (
     DESCRIBED,
@@ -27,7 +28,6 @@ from api.description.operation import (
     json_answer,
     json_body,
 )
-from api.read_guard import ReadGuard
 from api.unmerge import no_foreign_page
 
 BODY: Final = "data"  # the name of a handler's parameter that has the body of a request
@@ -83,8 +83,8 @@ def _typed(handler: HTTPRouteHandler, route: HTTPRoute) -> Iterator[Operation]:
             parameters=tuple(_parameters(fields, route.path_parameters, about.parameters)),
             body=about.sends or _body(fields.get(BODY), about.examples, guards),
             answers=about.answers,
-            problems=tuple(sorted({*about.problems, *_problems(guards, route.path_parameters)})),
-            security=_security(guards),
+            problems=tuple(sorted({*about.problems, *_problems(handler, guards, route.path_parameters)})),
+            security=_security(handler),
         )
 
 
@@ -94,14 +94,14 @@ def _undescribed(handler: HTTPRouteHandler) -> Described:
     return Described(id=handler.operation_id or handler.handler_name, answers={handler.status_code or 200: answer})  # type: ignore[arg-type]
 
 
-def _security(guards: Iterable[object]) -> tuple[Security, ...]:
-    return ("adminKey",) if any(isinstance(guard, ReadGuard) for guard in guards) else ()
+def _security(handler: HTTPRouteHandler) -> tuple[Security, ...]:
+    return () if access_of(handler) == "public" else ("adminKey",)
 
 
-def _problems(guards: Iterable[object], path_parameters: Mapping[str, Any]) -> Iterator[int]:
+def _problems(handler: HTTPRouteHandler, guards: Iterable[object], path_parameters: Mapping[str, Any]) -> Iterator[int]:
     """Yield what the guards of an operation answer, and the answer for what its path does not lead to."""
-    if any(isinstance(guard, ReadGuard) for guard in guards):
-        yield from (401, 429)
+    if access_of(handler) != "public":
+        yield from (401, 403, 429)
     if no_foreign_page in guards:
         yield from (403, 415)
     if path_parameters:

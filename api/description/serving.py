@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from api.access.option import access
 from api.description.operation import Answer, Content, described
 from api.description.page import rendered
 from api.description.routes import document_of
@@ -22,7 +23,7 @@ def description_handlers() -> list[HTTPRouteHandler]:
         "/schema",
         summary="This description as a page",
         media_type=PAGE_TYPE,
-        opt=described("readApiPage", _answer(PAGE_TYPE, str)),
+        opt=access("public") | described("readApiPage", _answer(PAGE_TYPE, str)),
     )
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
         if PAGE_TYPE not in made:
@@ -32,7 +33,7 @@ def description_handlers() -> list[HTTPRouteHandler]:
     @get(
         "/schema/openapi.json",
         summary="This description as an OpenAPI document",
-        opt=described("readApiDescription", _answer(MEDIA_TYPE, dict[str, Any])),
+        opt=access("public") | described("readApiDescription", _answer(MEDIA_TYPE, dict[str, Any])),
     )
     async def document(request: Request[Any, Any, Any]) -> Response[bytes]:
         if MEDIA_TYPE not in made:

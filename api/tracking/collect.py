@@ -6,6 +6,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from api.access.option import access
 from api.description.operation import operations
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body, wanted_headers
@@ -22,7 +23,7 @@ from engine.tracking.pipeline.tracker import PayloadTracker
 def collect_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """Return the handler of `/collect/…`. It is mounted, and splits the path itself."""
 
-    @asgi("/collect", is_mount=True, copy_scope=True, opt=operations(*COLLECT))
+    @asgi("/collect", is_mount=True, copy_scope=True, opt=access("public") | operations(*COLLECT))
     async def collect(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             type, source, session = path_parts(scope)

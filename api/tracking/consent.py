@@ -8,6 +8,7 @@ from litestar.types import Receive, Scope, Send
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.json import Decoder, Encoder
 
+from api.access.option import access
 from api.description.operation import operations
 from api.tracking.body import check_media_type, read_body
 from api.tracking.endpoint import handle
@@ -44,7 +45,7 @@ _encode = Encoder().encode
 def consent_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """Return the handler of `/consent`."""
 
-    @asgi("/consent", copy_scope=True, opt=operations(CONSENT))
+    @asgi("/consent", copy_scope=True, opt=access("public") | operations(CONSENT))
     async def consent(scope: Scope, receive: Receive, send: Send) -> None:
         async def read(headers: dict[bytes, bytes]) -> Intake:
             check_media_type(headers)

@@ -10,6 +10,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 
 import api.tracking
+from api.access.option import access
 from api.addressing import plain_path
 from api.description.operation import operations
 from api.tracking.foreign import LARGE_BODY, Configuration, Endpoint, ForeignTracking
@@ -59,7 +60,7 @@ def _handlers(tracking: ForeignTracking, endpoint: Endpoint | Configuration) -> 
 
     Such a handler is mounted: the router divides no path for a handler that is an ASGI application.
     """
-    handle, described = partial(tracking.handle, endpoint), operations(*endpoint.operations)
+    handle, described = partial(tracking.handle, endpoint), access("public") | operations(*endpoint.operations)
     if plain := [address for address in endpoint.addresses if KEY not in address]:
         yield asgi(plain, copy_scope=True, opt=described)(handle)
     for address in endpoint.addresses:

@@ -6,6 +6,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from api.access.option import access
 from api.description.operation import operations
 from api.problem import HttpProblem
 from api.tracking.body import check_media_type, read_body
@@ -20,7 +21,7 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 def track_handler(tracker: PayloadTracker) -> ASGIRouteHandler:
     """Return the handler of `/track` as a route of Litestar."""
-    return asgi("/track", copy_scope=False, opt=operations(TRACK))(track_app(tracker))
+    return asgi("/track", copy_scope=False, opt=access("public") | operations(TRACK))(track_app(tracker))
 
 
 def track_app(tracker: PayloadTracker) -> ASGIApp:

@@ -18,6 +18,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 from msgspec import structs
 
+from api.access.option import access
 from api.description.operation import operations
 from api.problem import HttpProblem, problem
 from api.tracking.body import ClientGone, check_encoding, hops, origin, read_sent, unpacked
@@ -154,9 +155,12 @@ class Webhooks:
 def webhook_handlers(webhooks: Webhooks) -> list[ASGIRouteHandler]:
     """Return the handlers of both addresses. They are mounted: the name of the webhook follows."""
     return [
-        asgi(address, is_mount=True, copy_scope=True, opt=operations(*webhook_operations(address, name)))(
-            partial(webhooks.handle, address)
-        )
+        asgi(
+            address,
+            is_mount=True,
+            copy_scope=True,
+            opt=access("public") | operations(*webhook_operations(address, name)),
+        )(partial(webhooks.handle, address))
         for address, name in ADDRESSES.items()
     ]
 

@@ -30,7 +30,7 @@ RETIRED = (
     r"\bMOST_",  # MAX_
     r"\bTimelessLoop\b|\btimeless\b",  # VirtualTimeLoop
     r"\b[Rr]oster\b|\bSpot\b",  # KnownNames, LocatedValue
-    r"\bReadingKey\b|\bthe desk\b",  # ReadGuard, endpoint
+    r"\bReadingKey\b|\bthe desk\b",  # AccessGuard, endpoint
     r"\bStepNamed\b|\bimport Step\b",  # LinkName, Link
     r"\bperson: Profile\b|\bperson\.(ids?|parts|version)\b",  # profile
     r"\bclass Mark\b|\bimport .*\bMark\b",  # ProcessedEvent

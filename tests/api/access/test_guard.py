@@ -1,14 +1,7 @@
-"""Requests to read, erase and unmerge must carry the admin key."""
-
-import asyncio
-from typing import Any
+"""Which request reaches which route, by the credentials that it carries."""
 
 import pytest
-from litestar.connection import ASGIConnection
 
-from api.problem import HttpProblem
-from api.read_guard import MAX_DELAY, PAUSE, ReadGuard
-from effects.virtual_time_loop import VirtualTimeLoop
 from tests.api.conftest import ADMIN_KEY, Serve
 from tests.projects import project
 
@@ -103,43 +96,3 @@ async def test_without_a_key_nobody_is_admitted(serve: Serve) -> None:
     client = await serve(project(FLOW), stranger=True, admin_key=None)
     for headers in ({}, {"authorization": "Bearer "}, {"authorization": "Bearer None"}):
         assert (await client.get("/counts", headers=headers)).status_code == 401
-
-
-def scope(key: str) -> Any:
-    return {"type": "http", "headers": [(b"authorization", f"Bearer {key}".encode())]}
-
-
-async def admitted(guard: ReadGuard, key: str) -> int:
-    """Return the status by which the guard refuses a key, 0 if it admits it."""
-    handler: Any = None  # the guard is the same for all handlers
-    try:
-        await guard(ASGIConnection(scope(key)), handler)
-    except HttpProblem as refused:
-        return refused.status
-    return 0
-
-
-def test_wrong_keys_are_slowed_down_and_the_right_one_is_not() -> None:
-    async def attack() -> tuple[int, float, list[int], float]:
-        guard, time = ReadGuard(ADMIN_KEY), asyncio.get_running_loop().time
-        guesses = [asyncio.create_task(admitted(guard, f"wrong-{number}")) for number in range(4)]
-        await asyncio.sleep(0)  # all of them have been compared and wait
-        right, after = await admitted(guard, ADMIN_KEY), time()
-        return right, after, await asyncio.gather(*guesses), time()
-
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        right, after, wrong, end = runner.run(attack())
-    assert (right, after) == (0, 0)
-    assert (wrong, end) == ([401] * 4, 4 * PAUSE)
-
-
-def test_only_so_many_wrong_keys_wait_and_later_ones_are_slowed_down_again() -> None:
-    most = round(MAX_DELAY / PAUSE)
-
-    async def attack() -> list[int]:
-        guard = ReadGuard(ADMIN_KEY)
-        wrong = await asyncio.gather(*(admitted(guard, "wrong") for _ in range(most + 3)))
-        return [*wrong, await admitted(guard, "wrong")]
-
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        assert runner.run(attack()) == [401] * most + [429] * 3 + [401]

@@ -1,0 +1,44 @@
+"""The principal of a request: in whose name it comes, and which role it has."""
+
+from typing import Any, Final, Literal
+
+from litestar.connection import ASGIConnection
+from msgspec import Struct
+
+from api.access.role import Role
+
+Via = Literal["admin key", "access key", "session"]
+
+_PLACE: Final = "user"  # in an ASGI scope, where the framework looks for it as well
+
+
+class Principal(Struct, frozen=True):
+    """The sender of a request. `name` is that of a user or an access key, and `admin` for the admin key of the server.
+
+    `sees_personal` says whether personal data is shown: otherwise it is masked. `session` is the id under which a
+    session is stored, of a request that a page made; no secret.
+    """
+
+    name: str
+    role: Role
+    via: Via
+    sees_personal: bool = False
+    session: str | None = None
+
+
+ADMIN: Final = Principal("admin", "admin", "admin key", sees_personal=True)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def remember(connection: Connection, principal: Principal) -> None:
+    """Note the principal of a request."""
+    connection.scope[_PLACE] = principal
+
+
+def principal_of(connection: Connection) -> Principal:
+    """Return the principal of a request that the guard has admitted. Raises `LookupError` on a public route."""
+    found = connection.scope.get(_PLACE)
+    if not isinstance(found, Principal):
+        raise LookupError("a request to a public route has no principal")
+    return found

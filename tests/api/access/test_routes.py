@@ -1,0 +1,156 @@
+"""Every route of the application, and the least role that reaches it: a new route has to be added here."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from litestar import Litestar, Response, get
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.testing import AsyncTestClient
+
+from api.access.credentials import Credentials
+from api.access.guard import AccessGuard
+from api.access.option import Unguarded, access, access_of, answers_options, require_access
+from api.access.role import ROLES, Role, allows
+from api.problem import HttpProblem
+from tests.api.conftest import FOREIGN, Serve
+from tests.projects import project
+
+FLOW = """
+flow: count
+trigger: {event: counted}
+nodes:
+  add: {profile.increment: {traits.count: 1}}
+"""
+ROUTES: Final = """
+public     *    /collect
+public     *    /consent
+public     *    /track
+public     GET  /
+public     GET  /health/live
+public     GET  /health/ready
+public     GET  /schema
+public     GET  /schema/openapi.json
+public     GET  /tracker.js
+viewer     GET  /counts
+viewer     GET  /deliveries
+viewer     GET  /deliveries/{id}
+viewer     GET  /events/{id}
+viewer     GET  /events/{id}/runs
+viewer     GET  /forgettings
+viewer     GET  /forgettings/{name}
+viewer     GET  /profiles/{id}
+viewer     GET  /profiles/{id}/events
+viewer     GET  /profiles/{id}/segments/{segment}
+viewer     GET  /profiles/{id}/sessions
+viewer     GET  /rejected
+viewer     GET  /runs/{id}
+viewer     GET  /schemas
+viewer     GET  /schemas/{type}
+viewer     GET  /search/{kind}
+viewer     GET  /segments
+viewer     GET  /tasks
+viewer     GET  /tasks/{name}
+viewer     GET  /waits
+viewer     GET  /waits/{id}
+operator   POST /deliveries/drop
+operator   POST /deliveries/retry
+operator   POST /profiles/{id}/unmerge
+operator   POST /tasks/{name}/pause
+operator   POST /tasks/{name}/resume
+operator   POST /tasks/{name}/run
+operator   POST /waits/cancel
+admin      GET  /import/{digest}
+admin      GET  /profiles/{id}/export
+admin      POST /import
+admin      POST /import/{digest}/begin
+admin      POST /import/{digest}/rows
+admin      POST /profiles/{id}/forget
+"""
+
+
+def handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
+    """Yield each route's methods and path, with its handler."""
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]:
+            if not answers_options(handler):
+                methods = sorted(set(getattr(handler, "http_methods", ["*"])) - {"HEAD"})
+                yield f"{'/'.join(methods):4} {re.sub(r':[a-z]+}', '}', route.path)}", handler
+
+
+async def test_every_route_takes_the_role_of_the_table(serve: Serve) -> None:
+    app: Litestar = (await serve(project(FLOW))).app
+    found = {f"{access_of(handler)!s:10} {name}" for name, handler in handlers(app)}
+    expected = set(ROUTES.strip().splitlines())
+    assert expected <= found
+    for other in sorted(found - expected):
+        needed, _, path = other.split()
+        assert needed == "public", other
+        assert path.startswith(("/webhook", "/event/hook", "/tracker.")) or any(
+            address.startswith(path) for address in FOREIGN
+        ), other
+
+
+def asked() -> list[tuple[str, str, str]]:
+    """Return role, method and path of each route that is not public."""
+    rows = [row.split() for row in ROUTES.strip().splitlines()]
+    return [(needed, method, path) for needed, method, path in rows if needed != "public"]
+
+
+async def test_a_request_without_credentials_reaches_no_route_of_an_operator(serve: Serve) -> None:
+    client = await serve(project(FLOW), stranger=True)
+    for _, method, path in asked():
+        for spelling in (path, f"/{path}", path.upper(), path.replace("/", "/%2e/", 1), f"{path}/", f"{path}%2f"):
+            for verb in (method, "HEAD" if method == "GET" else "PUT"):
+                answer = await client.request(verb, f"http://127.0.0.1{spelling}", json={})
+                assert answer.status_code in {401, 404, 405}, spelling
+
+
+def test_each_role_may_do_what_the_one_before_it_may() -> None:
+    table = {role: [needed for needed in ("public", *ROLES) if allows(role, needed)] for role in ROLES}
+    assert table == {
+        "viewer": ["public", "viewer"],
+        "operator": ["public", "viewer", "operator"],
+        "admin": ["public", "viewer", "operator", "admin"],
+    }
+
+
+def test_an_application_with_a_route_that_names_no_role_is_not_made() -> None:
+    @get("/open", sync_to_thread=False)
+    def open_route() -> str:
+        return "reached"
+
+    with pytest.raises(Unguarded, match="GET /open"):
+        require_access(Litestar([open_route], openapi_config=None))
+
+
+async def test_a_route_that_names_no_role_answers_not_even_the_administrator() -> None:
+    @get("/open", sync_to_thread=False)
+    def open_route() -> str:
+        return "reached"
+
+    @get("/public", sync_to_thread=False, opt=access("public"))
+    def public_route() -> str:
+        return "reached"
+
+    def refused(request: Any, error: HttpProblem) -> Response[str]:
+        return Response(error.detail, status_code=error.status)
+
+    app = Litestar(
+        [open_route, public_route],
+        guards=[AccessGuard(Credentials("a-key"))],
+        openapi_config=None,
+        exception_handlers={HttpProblem: refused},
+    )
+    async with AsyncTestClient(app) as client:
+        headers = {"authorization": "Bearer a-key"}
+        assert (await client.get("/open", headers=headers)).status_code == 403
+        assert (await client.options("/open")).status_code == 204
+        assert (await client.get("/public")).text == "reached"
+
+
+def test_roles_are_ordered() -> None:
+    roles: tuple[Role, ...] = ("viewer", "operator", "admin")
+    assert roles == ROLES
