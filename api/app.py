@@ -14,6 +14,7 @@ from api.access.guard import AccessGuard
 from api.access.option import require_access
 from api.addressing import Application, decode_path_parameters
 from api.background import Background
+from api.console.routes import console_handlers
 from api.deliveries import deliveries_router
 from api.description.serving import description_handlers
 from api.forgetting import Forgettings, forgetting_router
@@ -151,6 +152,7 @@ def _routes(
         deliveries_router(pipeline),
         waits_router(pipeline),
         *tracker_handlers(),
+        *console_handlers(pipeline, may_read),
     ]
 
 

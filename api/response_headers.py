@@ -26,6 +26,8 @@ async def restrict_browsers(message: Message, scope: Scope) -> None:
     headers = list(message["headers"])
     if NO_SNIFF not in headers:
         headers.append(NO_SNIFF)
-    if any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers):
+    names = {name.lower() for name, _ in headers}
+    is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+    if is_page and PAGE_POLICY[0] not in names:  # the console's pages have a policy of their own
         headers.append(PAGE_POLICY)
     message["headers"] = headers

@@ -1,0 +1,1 @@
+"""The pages, one module for each tab; `PAGES` of `api.console.routes` lists them."""
