@@ -152,7 +152,7 @@ def _routes(
         deliveries_router(pipeline),
         waits_router(pipeline),
         *tracker_handlers(),
-        *console_handlers(pipeline, may_read),
+        *console_handlers(pipeline),
     ]
 
 

@@ -2,20 +2,17 @@
 
 from typing import Any, Final
 
-from litestar import Router
-from litestar.types import ControllerRouterHandler
+from litestar.handlers import HTTPRouteHandler
 
 from api.console.pages import run, runs
 from api.console.site import Site
 from api.console.static import static_handlers
-from api.read_guard import ReadGuard
 from engine.tracking.pipeline.pipeline import Pipeline
 
 PAGES: Final[tuple[Any, ...]] = (runs, run)
 
 
-def console_handlers(pipeline: Pipeline, may_read: ReadGuard) -> list[ControllerRouterHandler]:
-    """Return the pages of the console, for those whom `may_read` admits, and its files."""
+def console_handlers(pipeline: Pipeline) -> list[HTTPRouteHandler]:
+    """Return the handlers of the console's pages, and of its files."""
     site = Site(pipeline)
-    pages = [handler for page in PAGES for handler in page.handlers(site)]
-    return [*static_handlers(), Router("/", route_handlers=pages, guards=[may_read])]
+    return [*static_handlers(), *[handler for page in PAGES for handler in page.handlers(site)]]

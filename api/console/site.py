@@ -79,7 +79,7 @@ class Site:
             "tab": tab,
             "project": self.project,
             "now": self.clock.now(),
-            "principal": None,
+            "principal": request.scope.get("user"),
             "link": link,
             "address": str(request.url.path),
         }

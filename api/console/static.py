@@ -12,6 +12,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.access.option import access
+
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ROOT: Final = "/console/static"
 _FONTS: Final = ("fonts/next.woff2", "fonts/mono.woff2")
@@ -50,7 +52,7 @@ def _address(name: str, file: StaticFile) -> str:
     return f"{ROOT}/{file.hash}/{name}"
 
 
-@get(f"{ROOT}/{{path:path}}", include_in_schema=False, sync_to_thread=False)
+@get(f"{ROOT}/{{path:path}}", include_in_schema=False, sync_to_thread=False, opt=access("public"))
 def static_file(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """Answers a file of the console. Under the hash of other bytes there is none."""
     hash, _, name = str(path).lstrip("/").partition("/")

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery
 from markupsafe import Markup
 from msgspec import Struct
 
+from api.access.option import access
 from api.console.pages.runs import TAB
 from api.console.run_view import Document, RunView, first_failure, view_of
 from api.console.site import Site, link
@@ -54,7 +55,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     """Return the handler of the page of a run."""
     versions = FlowVersions(site.store, lambda: site.project)
 
-    @get(f"{TAB}/{{id:str}}", include_in_schema=False)
+    @get(f"{TAB}/{{id:str}}", include_in_schema=False, opt=access("viewer"))
     async def run(request: Request[Any, Any, Any], id: FromPath[str], step: FromQuery[str] = "") -> Response[str]:
         record = await site.store.run(id)
         if record is None:

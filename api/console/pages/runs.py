@@ -6,6 +6,7 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
+from api.access.option import access
 from api.console.queries import ask
 from api.console.run_view import view_of
 from api.console.site import Site, link
@@ -18,7 +19,7 @@ TAB = "/console/runs"
 def handlers(site: Site) -> list[HTTPRouteHandler]:
     """Return the handler of the list of runs."""
 
-    @get(TAB, include_in_schema=False)
+    @get(TAB, include_in_schema=False, opt=access("viewer"))
     async def runs(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:

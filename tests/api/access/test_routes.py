@@ -29,11 +29,14 @@ public     *    /collect
 public     *    /consent
 public     *    /track
 public     GET  /
+public     GET  /console/static/{path}
 public     GET  /health/live
 public     GET  /health/ready
 public     GET  /schema
 public     GET  /schema/openapi.json
 public     GET  /tracker.js
+viewer     GET  /console/runs
+viewer     GET  /console/runs/{id}
 viewer     GET  /counts
 viewer     GET  /deliveries
 viewer     GET  /deliveries/{id}

@@ -15,8 +15,8 @@ from api.picture.taken import taken
 from api.picture.text import dot, mermaid
 from engine.flow.plan import Flow
 from flows.project import load_project
-from tests.engine.flow.random_flows import flows
 from tests.engine.flow.build import flow as built
+from tests.engine.flow.random_flows import flows
 
 ROOT = Path(__file__).parents[3]
 STARTER = load_project(ROOT / "flows" / "starter", nodes.builtin(), {}).project
@@ -45,7 +45,9 @@ def test_a_flow_of_the_starter_is_drawn_with_all_its_nodes(name: str) -> None:
 
 
 def chain(length: int) -> Flow:
-    return built("".join(f"n{i}: {{profile.set: {{traits.n{i}: 1}}}}\n" for i in range(length)))
+    nodes = {f"n{i}": {"profile.set": {f"traits.n{i}": 1}, "next": f"n{i + 1}"} for i in range(length)}
+    del nodes[f"n{length - 1}"]["next"]
+    return built({"flow": "long", "trigger": {"event": "paid"}, "nodes": nodes})
 
 
 def test_a_flow_with_too_many_nodes_is_refused_with_the_limit() -> None:
