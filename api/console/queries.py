@@ -13,7 +13,7 @@ ROWS = 50
 
 
 class Asked(Struct, frozen=True):
-    """What a query has found, or what is wrong with it."""
+    """The result of a query, or the mistake in it."""
 
     page: Page = Page()
     problem: Problem | None = None

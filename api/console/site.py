@@ -1,4 +1,4 @@
-"""What all pages of the console share: their frame, their headers, and how a part of a page is answered.
+"""The parts that all pages of the console share: their frame, their headers, and how a part of a page is answered.
 
 A page is whole without script. htmx asks for the same address with `HX-Request`, and gets the title, the tabs and the
 element `main`. Answers are never stored by a browser, since they may contain personal data.
@@ -56,7 +56,7 @@ TABS: Final = (
 
 
 class Site:
-    """What pages read, and how they are answered."""
+    """The data that pages read, and how they are answered."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline

@@ -77,7 +77,7 @@ def value(data: Any, limit: int = MAX_VALUE) -> str:
 
 
 def literal(data: Any, limit: int = MAX_VALUE) -> str:
-    """Return a value as JSON on one line, so that a text is told from a number."""
+    """Return a value as JSON on one line, which tells a text from a number."""
     text = visible(json.dumps(data, ensure_ascii=False, default=str))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

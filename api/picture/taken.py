@@ -9,7 +9,7 @@ State = Literal["ran", "bad", "mind"]  # it ended the run; it left by `failed`, 
 
 
 class Taken(Struct, frozen=True):
-    """What a run went through: for each node the number of its step and its state, and the edges with their state.
+    """The nodes and edges of a run: for each node the number of its step and its state, and the edges with their state.
 
     `end` is the node and the port that ended the run, if that led nowhere.
     """
