@@ -14,7 +14,9 @@ from api.access.guard import AccessGuard
 from api.access.option import require_access
 from api.addressing import Application, decode_path_parameters
 from api.background import Background
+from api.console.failure import failure_page, is_page
 from api.console.routes import console_handlers
+from api.console.site import Site
 from api.deliveries import deliveries_router
 from api.description.serving import description_handlers
 from api.forgetting import Forgettings, forgetting_router
@@ -124,6 +126,7 @@ def create_app(
     routes += foreign_handlers(ForeignTracking(tracker, processing))
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))
     routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
+    routes += console_handlers(Site(pipeline))
     return _application(tracker, gate, routes, AccessGuard(Credentials(admin_key)), lifespan)
 
 
@@ -152,7 +155,6 @@ def _routes(
         deliveries_router(pipeline),
         waits_router(pipeline),
         *tracker_handlers(),
-        *console_handlers(pipeline),
     ]
 
 
@@ -185,21 +187,33 @@ def _application(
     return app
 
 
-def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     faults = error.extra if isinstance(error.extra, list) else []  # of a parameter, each with its name
     named = [f"`{fault['key']}`: {fault['message']}" for fault in faults if isinstance(fault, dict) and "key" in fault]
-    document = problem(error.status_code, "; ".join(named) or error.detail)
+    detail = "; ".join(named) or error.detail
+    if is_page(request):
+        return failure_page(_site(request), request, error.status_code, detail)
+    document = problem(error.status_code, detail)
     return Response(document, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
 
 
-def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unavailable) -> Response[bytes]:
+def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unavailable) -> Response[Any]:
     if isinstance(error, Unavailable):
         request.app.state.tracker.pipeline.report(error)
     status, body, headers = answer_of(error)
+    if is_page(request):
+        return failure_page(_site(request), request, status, getattr(error, "reason", None) or str(error))
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     log.error("a request failed", path=request.url.path, exc_info=error)
-    document = problem(500, "the request was not processed; the log of the server says why")
+    why = "the request was not processed; the log of the server says why"
+    if is_page(request):
+        return failure_page(_site(request), request, 500, why)
+    document = problem(500, why)
     return Response(document, status_code=500, media_type=MEDIA_TYPE)
+
+
+def _site(request: Request[Any, Any, Any]) -> Site:
+    return Site(request.app.state.tracker.pipeline)

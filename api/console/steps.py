@@ -1,5 +1,6 @@
 """The steps of a run as rows for its page: what each node evaluated, changed, asked and logged."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ _SIGNS = {
     "session-set": "=",
     "event-set": "=",
 }
+_STATUS = re.compile(r"^no answer: the target answered ([0-9]{3})$")
 _IDENTITY = {"merge", "link", "hold-key", "claim-key", "attach", "session-attach", "hand-over"}
 
 
@@ -169,7 +171,7 @@ def _attempts(calls: Any, total: float) -> list[Attempt]:
         Attempt(
             kind=call.get("kind", ""),
             what=call.get("what", ""),
-            got=value(call.get("got", "")),
+            got=_short(str(call.get("got", ""))),
             number=call.get("attempt", 1),
             took=f"{call.get('took_ms', 0)} ms" if call.get("took_ms") else "",
             x=min(290.0, 300 * call.get("at_us", 0) / total),
@@ -178,6 +180,12 @@ def _attempts(calls: Any, total: float) -> list[Attempt]:
         )
         for call in calls
     ]
+
+
+def _short(got: str) -> str:
+    """Return the answer to a call in a word where it has one: the status of a target that gave no usable answer."""
+    answered = _STATUS.search(got)
+    return answered[1] if answered else value(got)
 
 
 def _is_failure(got: str) -> bool:

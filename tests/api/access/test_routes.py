@@ -35,6 +35,8 @@ public     GET  /health/ready
 public     GET  /schema
 public     GET  /schema/openapi.json
 public     GET  /tracker.js
+viewer     GET  /console/flows
+viewer     GET  /console/flows/{name}
 viewer     GET  /console/runs
 viewer     GET  /console/runs/{id}
 viewer     GET  /counts
