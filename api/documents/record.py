@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from api.documents.profile import AT, ID, PROFILE, Profile
 from engine.flow.message import Message
+from engine.ports.audit import AuditEntry
 from engine.ports.outbox import DeliveryAttempt, DeliveryMode, DeliveryState
 from engine.ports.records import Session, StoredEvent
 from engine.ports.waiting_run import Arrival, WaitingRun
@@ -201,6 +202,12 @@ class ArrivalPage(_Page, frozen=True):
     items: list[Arrival]
 
 
+class AuditPage(_Page, frozen=True):
+    """A page of the audit log, newest first. `after` leads to the next one; null after the last."""
+
+    items: list[AuditEntry]
+
+
 EVENT: Final[dict[str, Any]] = {
     "id": "order-1",
     "type": "order-placed",
@@ -286,6 +293,17 @@ ARRIVAL: Final[dict[str, Any]] = {
     "event": "order-2",
     "awaited": {"id": "order-2", "type": "order-paid"},
 }
+AUDITED: Final[dict[str, Any]] = {
+    "id": "0e7d9c2b",
+    "at": AT,
+    "who": "ann",
+    "role": "operator",
+    "via": "session",
+    "action": "send deliveries again",
+    "outcome": "done",
+    "subjects": ["delivery/d-1"],
+    "reason": "the target is back",
+}
 COUNTS: Final[dict[str, Any]] = {
     "stored": {"profiles": 1, "sessions": 1, "events": 2},
     "events": {"received": 2, "stored": 2, "processed": 0, "rejected": 0, "duplicate": 0, "queued": 0},
@@ -299,4 +317,5 @@ PAGES: Final[dict[str, tuple[type, dict[str, Any]]]] = {  # by the kind that is 
     "deliveries": (DeliveryPage, DELIVERY),
     "waits": (WaitPage, WAITING_RUN),
     "arrivals": (ArrivalPage, ARRIVAL),
+    "audit": (AuditPage, AUDITED),
 }

@@ -8,7 +8,9 @@ Profiles, sessions, keys and deduplication marks have rules of their own and are
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from engine.ports.audit import AuditEntry
 from engine.ports.kind import AnyKind, Kind, Owners
+from engine.ports.login import Login
 from engine.ports.outbox import StoredDelivery
 from engine.ports.records import CacheEntry, Rejected, RunRecord, StoredEvent
 from engine.ports.task import Task
@@ -138,11 +140,32 @@ ARRIVALS: Final = Kind(
     },
 )
 TASKS: Final = Kind(name="tasks", record=Task, lifecycle="versioned", time="at", due="next")
+AUDIT: Final = Kind(
+    name="audit",
+    record=AuditEntry,
+    lifecycle="appended",
+    time="at",
+    retained=True,
+    search={
+        "id": "word",
+        "who": "word",
+        "role": "word",
+        "via": "word",
+        "action": "word",
+        "outcome": "word",
+        "subjects": "word",
+        "at": "moment",
+        "reason": "prose",
+        "detail": "prose",
+    },
+)
+LOGINS: Final = Kind(name="logins", record=Login, lifecycle="versioned", time="at", due="idle_at")
 
-KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS)
+KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS, AUDIT, LOGINS)
+_OWNED: Final = [kind for kind in KINDS if kind.owners != Owners()]
 ERASABLE: Final = (
-    *("profiles", "sessions", *(kind.name for kind in KINDS if kind.lifecycle != "keyed")),
-    *("keys", "marks", *(kind.name for kind in KINDS if kind.lifecycle == "keyed")),
+    *("profiles", "sessions", *(kind.name for kind in _OWNED if kind.lifecycle != "keyed")),
+    *("keys", "marks", *(kind.name for kind in _OWNED if kind.lifecycle == "keyed")),
 )
 RETAINED: Final = tuple(kind.name for kind in KINDS if kind.retained)
 

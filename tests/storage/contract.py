@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from engine.ports.kinds import RETAINED
 from engine.ports.records import CacheEntry, Counts, IdentityKey, SessionRead, Unit
 from engine.ports.store import Conflict, Store
 from engine.project.retention import Dropped, Keep
@@ -68,6 +67,7 @@ VALUES = [
 JANUARY = 1_705_312_800_000  # 2024-01-15
 KEPT_SINCE = 1_710_028_800_000  # 2024-03-10
 MARCH = 1_710_928_800_000  # 2024-03-20
+DATED = ("events", "runs", "rejected")  # kinds of which `dated` makes records
 
 
 def dated(time: int, *names: str, marked: bool = False) -> Unit:
@@ -370,7 +370,7 @@ class StoreContract:
         assert await outcomes(store, [units[0], whole]) == ["mark", "mark"]
         assert await store.forget_marks(7) == 3
 
-    @pytest.mark.parametrize("kinds", [RETAINED, *[(kind,) for kind in RETAINED]], ids="-".join)
+    @pytest.mark.parametrize("kinds", [DATED, *[(kind,) for kind in DATED]], ids="-".join)
     async def test_retention_drops_the_older_records_of_the_kinds_it_names(
         self, store: Store, second: Store, kinds: tuple[str, ...]
     ) -> None:
@@ -387,7 +387,7 @@ class StoreContract:
         for reader in (store, second):
             counts = await reader.counts()
             left = {"events": counts["events"], "runs": counts["runs"], "rejected": counts["rejected"]}
-            assert left == {kind: 1 if kind in kinds else 3 for kind in RETAINED}
+            assert left == {kind: 1 if kind in kinds else 3 for kind in DATED}
             assert (await reader.event("a") is None) == ("events" in kinds)
             assert [e.id for e in await reader.events_of("ann", 9)] == (["c"] if "events" in kinds else ["c", "b", "a"])
             assert (await reader.run("run of a") is None) == ("runs" in kinds)

@@ -194,7 +194,7 @@ async def test_an_error_names_the_file_if_damage_is_found_later(path: Path) -> N
     store = SqliteStore.open(path)
     await asyncio.gather(*[store.commit(Unit(profiles=(write(f"p-{n}", text="x" * 900),))) for n in range(200)])
     await store.close()
-    damage(path, page=20)
+    damage(path, page=60)
     store = SqliteStore.open(path)
     reads = [store.profile(f"p-{n}") for n in range(200)]
     writes = [store.commit(Unit(profiles=(write(f"p-{n}", 1),))) for n in range(200)]
