@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from api.access.credentials import Credentials
+from api.access.directory import Directory
 from api.access.guard import AccessGuard
 from api.access.option import require_access
 from api.addressing import Application, decode_path_parameters
@@ -25,7 +26,7 @@ from api.health import live, ready_handler, root
 from api.imports import import_router
 from api.outages import Outages
 from api.places import places_of
-from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem
+from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem, problem_of
 from api.reading import reading_router
 from api.response_headers import restrict_browsers
 from api.sending import SendingRules
@@ -104,6 +105,7 @@ def create_app(
     runner = JavaScriptRunner()  # begins no process before one is needed
     scripting = scripting or javascript(runner, performer or lookups, lambda: pipeline.project.targets)
     scripts = TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), gate))
+    directory = Directory(store, clock, lambda: pipeline.project.settings.public_url)
     background = Background(pipeline, gate, lookups, spooling, rules, scripts, keeps_up=keeps_up)
 
     @asynccontextmanager
@@ -111,7 +113,7 @@ def create_app(
         await tracker.start()
         async with AsyncExitStack() as closing:
             # The last one closes first.
-            for each in (spool, store, client, runner, outages, pipeline.late):
+            for each in (spool, store, client, runner, outages, pipeline.late, directory):
                 if each is not None:
                     closing.push_async_callback(each.close)
             async with background.running():
@@ -127,7 +129,10 @@ def create_app(
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))
     routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
     routes += console_handlers(Site(pipeline))
-    return _application(tracker, gate, routes, AccessGuard(Credentials(admin_key)), lifespan)
+    guard = AccessGuard(Credentials(admin_key, directory), directory)
+    app = _application(tracker, gate, routes, guard, lifespan)
+    app.state.directory = directory
+    return app
 
 
 def _routes(
@@ -202,7 +207,7 @@ def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unava
         request.app.state.tracker.pipeline.report(error)
     status, body, headers = answer_of(error)
     if is_page(request):
-        return failure_page(_site(request), request, status, getattr(error, "reason", None) or str(error))
+        return failure_page(_site(request), request, status, problem_of(error)[0]["detail"], headers)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 

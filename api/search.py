@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from litestar import get
+from litestar import Request, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from msgspec import Meta, Struct
 
+from api.access.guard import require_role
 from api.access.option import access
+from api.access.principal import principal_of
 from api.description.operation import Operation, Parameter, json_answer, operations
 from api.documents.record import PAGES
 from api.serialize import serialize_record
-from engine.ports.kinds import SEARCHABLE
+from engine.ports.kinds import AUDIT, SEARCHABLE
 from engine.ports.store import Searches
 from engine.ports.world import Clock
 from engine.problem import ProblemError, did_you_mean
@@ -41,8 +43,14 @@ def search_handler(store: Searches, project: Callable[[], Project], clock: Clock
 
     @get("/search/{kind:str}", opt=access("viewer") | operations(*map(searching, SEARCHABLE)))
     async def search(
-        kind: FromPath[str], q: FromQuery[str] = "", limit: FromQuery[int] = DEFAULT_LIMIT, after: FromQuery[str] = ""
+        request: Request[Any, Any, Any],
+        kind: FromPath[str],
+        q: FromQuery[str] = "",
+        limit: FromQuery[int] = DEFAULT_LIMIT,
+        after: FromQuery[str] = "",
     ) -> Found:
+        if kind == AUDIT.name:
+            require_role(principal_of(request), "admin")
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
         query = _query(q, searchable_of(kind), project(), clock.now())

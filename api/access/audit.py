@@ -16,8 +16,8 @@ from engine.ports.records import Unit
 from engine.ports.store import Store, Unavailable
 from engine.ports.world import Clock
 
-MOST_SUBJECTS: Final = 50  # that an entry names; `detail` counts the rest
-MOST_REASON: Final = 500  # characters of a reason
+MAX_SUBJECTS: Final = 50  # that an entry names; `detail` counts the rest
+MAX_REASON: Final = 500  # characters of a reason
 
 log = structlog.get_logger("headrace.audit")
 
@@ -41,7 +41,7 @@ class AuditLog:
     async def write(self, principal: Principal, action: str, outcome: AuditOutcome, notes: Notes) -> None:
         """Write an entry. Raises `Unavailable`."""
         subjects = notes.subjects
-        more = f"and {len(subjects) - MOST_SUBJECTS} more" if len(subjects) > MOST_SUBJECTS else ""
+        more = f"and {len(subjects) - MAX_SUBJECTS} more" if len(subjects) > MAX_SUBJECTS else ""
         entry = AuditEntry(
             id=new_id(),
             at=self._clock.now(),
@@ -50,8 +50,8 @@ class AuditLog:
             via=principal.via,
             action=action,
             outcome=outcome,
-            subjects=subjects[:MOST_SUBJECTS],
-            reason=notes.reason.strip()[:MOST_REASON],
+            subjects=subjects[:MAX_SUBJECTS],
+            reason=notes.reason.strip()[:MAX_REASON],
             detail=", ".join(filter(None, (notes.detail, more))),
         )
         log.info("an action", **{name: value for name, value in structs.asdict(entry).items() if value})
@@ -60,7 +60,7 @@ class AuditLog:
 
 def audit_log(app: Litestar) -> AuditLog:
     """Return the audit log of an application."""
-    found: AuditLog = app.state.audit
+    found: AuditLog = app.state.directory.audit
     return found
 
 

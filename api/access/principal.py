@@ -6,8 +6,9 @@ from litestar.connection import ASGIConnection
 from msgspec import Struct
 
 from api.access.role import Role
+from engine.ports.login import Login
 
-Via = Literal["admin key", "access key", "session"]
+Via = Literal["admin key", "access key", "session", "command"]
 
 _PLACE: Final = "user"  # in an ASGI scope, where the framework looks for it as well
 
@@ -15,15 +16,20 @@ _PLACE: Final = "user"  # in an ASGI scope, where the framework looks for it as 
 class Principal(Struct, frozen=True):
     """The sender of a request. `name` is that of a user or an access key, and `admin` for the admin key of the server.
 
-    `sees_personal` says whether personal data is shown: otherwise it is masked. `session` is the id under which a
-    session is stored, of a request that a page made; no secret.
+    `sees_personal` says whether personal data is shown: otherwise it is masked. A request that came with a cookie
+    has a `login`.
     """
 
     name: str
     role: Role
     via: Via
     sees_personal: bool = False
-    session: str | None = None
+    login: Login | None = None
+
+    @property
+    def csrf(self) -> str:
+        """The text that every form of the console carries as `csrf`; empty where no cookie is sent."""
+        return "" if self.login is None else self.login.csrf
 
 
 ADMIN: Final = Principal("admin", "admin", "admin key", sees_personal=True)

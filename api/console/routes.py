@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.console.pages import flows, run, runs
+from api.console.pages import account, audit, flows, login, run, runs, users
 from api.console.site import Site
 from api.console.static import static_handlers
 
-PAGES: Final[tuple[Any, ...]] = (runs, run, flows)
+PAGES: Final[tuple[Any, ...]] = (account, audit, flows, login, run, runs, users)
 
 
 def console_handlers(site: Site) -> list[HTTPRouteHandler]:

@@ -9,8 +9,10 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from litestar import Request, Response
+from markupsafe import Markup
 from msgspec import Struct
 
+from api.access.principal import Principal
 from api.console.environment import environment
 from engine.ports.store import Store
 from engine.ports.world import Clock
@@ -81,6 +83,8 @@ class Site:
             "now": self.clock.now(),
             "principal": request.scope.get("user"),
             "link": link,
+            "path_of": path_of,
+            "csrf": lambda: csrf_field(request),
             "address": str(request.url.path),
         }
         text = environment().get_template(template).render({**frame, **context})
@@ -91,6 +95,13 @@ def link(path: str, query: Mapping[str, object] | None = None, **more: object) -
     """Return the address of a page: `link('/console/runs', q='…')`. Values that are empty are left out."""
     given = {name: value for name, value in {**(query or {}), **more}.items() if value not in {None, ""}}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def csrf_field(request: Request[Any, Any, Any]) -> Markup:
+    """Return the hidden field that every form of the console carries; `{{ csrf() }}` in a template."""
+    principal = request.scope.get("user")
+    csrf = principal.csrf if isinstance(principal, Principal) else ""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf) if csrf else Markup()
 
 
 def path_of(*names: str) -> str:

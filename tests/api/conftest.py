@@ -34,7 +34,8 @@ async def serve() -> AsyncIterator[Serve]:
 
         async def start(project: Project, *, stranger: bool = False, **more: Any) -> AsyncTestClient[Litestar]:
             more = {"admin_key": ADMIN_KEY, **more}
-            app = create_app(project, MemoryStore(), performer=ScriptedPerformer(), **more)
+            store = more.pop("store", None) or MemoryStore()
+            app = create_app(project, store, performer=ScriptedPerformer(), **more)
             client = await stack.enter_async_context(AsyncTestClient(app, base_url="http://127.0.0.1"))
             if not stranger:
                 client.event_hooks = {"request": [_add_key]}
