@@ -24,6 +24,9 @@ from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
 from api.imports import import_router
+from api.metrics.gauges import Gauges, publishing
+from api.metrics.route import metrics_handler
+from api.metrics.server_metrics import ServerMetrics
 from api.outages import Outages
 from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem, problem_of
@@ -47,6 +50,7 @@ from effects.ids import new_id
 from effects.javascript.runner import JavaScriptRunner
 from effects.javascript.scripting import javascript
 from effects.limited_lookups import LimitedLookups
+from effects.metered_lookups import MeteredLookups
 from effects.shared_lookups import SharedLookups
 from engine.ports.script import Scripting
 from engine.ports.spool import Spool
@@ -61,7 +65,9 @@ from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
 from engine.tracking.schedules.script_firing import TaskScripts
 from engine.tracking.spool.spooling import SpoolingTracker
+from engine.tracking.unit.families import Names
 from engine.tracking.unit.ledger import Ledger
+from engine.tracking.unit.meter import Meter
 
 SENDS = SendingRules()
 
@@ -92,16 +98,17 @@ def create_app(
     by default in JavaScript.
     """
     clock = clock or SystemClock()
+    ledger = ledger or Ledger(meter=Meter(Names.of(project)))
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     limited = LimitedLookups(client, project.targets, clock)
-    lookups = SharedLookups(limited, clock)
+    lookups = SharedLookups(MeteredLookups(limited, ledger.meter, clock), clock)
     pipeline = Pipeline(project, store, performer or lookups, clock, new_id, ledger)
     pipeline.driver.places = places_of(project)
     outages = Outages(store, spool)
     pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None
     tracker: PayloadTracker = spooling or Tracker(pipeline)
-    gate = Gate(pipeline.waiting, bounds)
+    gate = Gate(pipeline.waiting, bounds, meter=ledger.meter)
     runner = JavaScriptRunner()  # begins no process before one is needed
     scripting = scripting or javascript(runner, performer or lookups, lambda: pipeline.project.targets)
     scripts = TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), gate))
@@ -116,14 +123,17 @@ def create_app(
             for each in (spool, store, client, runner, outages, pipeline.late, directory):
                 if each is not None:
                     closing.push_async_callback(each.close)
-            async with background.running():
+            async with background.running(), publishing(gauges):
                 yield
 
     def open_breakers() -> list[OpenBreaker]:
         return [*limited.open_breakers(), *background.sending.open_breakers()]
 
+    gauges = Gauges(pipeline, gate, lookups, open_breakers, spool)
+
     routes = _routes(tracker, background.forgettings, open_breakers, broken)
     routes.append(task_router(background.scheduling.scheduler))
+    routes.append(metrics_handler(ServerMetrics(pipeline, ledger, gauges)))
     processing = ForeignProcessing(tracker, gate)
     routes += foreign_handlers(ForeignTracking(tracker, processing))
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))

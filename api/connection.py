@@ -10,6 +10,7 @@ taken for the next request. Such a head is therefore fed again without the offer
 import asyncio
 import re
 from functools import lru_cache, partial
+from time import perf_counter
 from typing import Any
 
 import httptools
@@ -54,6 +55,7 @@ class Connection(HttpToolsProtocol):
     head_seconds: float = HEAD_SECONDS
     seconds: float = REQUEST_SECONDS
     size = 0  # bytes of the request at the gate, decompressed
+    came = 0.0  # when that request was complete, in seconds
     gone = False
     _full = False  # no more requests are read, since `MAX_WAITING` wait
     _in_head = True
@@ -196,6 +198,7 @@ class Connection(HttpToolsProtocol):
         if self.gone:
             return
         gate.idle.pop(self, None)
+        self.came = perf_counter()
         self.size = size = plain_size(body) if body[:2] == GZIP else len(body)
         if size != counted:
             self._held += size - counted
@@ -216,13 +219,17 @@ class Connection(HttpToolsProtocol):
         cycle.message_event.set()
         task = self.loop.create_task(cycle.run_asgi(self._turn_app))
         self.tasks.add(task)
-        task.add_done_callback(partial(self._end, self.size, gated))
+        task.add_done_callback(partial(self._end, self.size, self.came if gated else None))
 
-    def _end(self, size: int, gated: bool, task: asyncio.Task[None]) -> None:
-        """Note that a request has been processed; the next one may be processed already."""
+    def _end(self, size: int, came: float | None, task: asyncio.Task[None]) -> None:
+        """Note that a request has been processed; the next one may be processed already.
+
+        `came` is when it was complete, of one that the gate has started.
+        """
         self.tasks.discard(task)
-        if gated:
+        if came is not None:
             self.gate.leave(size)
+            self.gate.requests.observe(perf_counter() - came)
         else:
             self.gate.release(size)
         turn = self._turn

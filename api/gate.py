@@ -25,6 +25,8 @@ from msgspec import Struct
 from api.occasional_log import OccasionalLog
 from api.pace import Pace
 from api.shedder import Shedder
+from engine.tracking.unit.families import SHED
+from engine.tracking.unit.meter import Meter
 
 TICK_SECONDS = 0.01  # between two looks at what waits or rests, besides those when a request ends
 LARGE_SECONDS = 5.0  # that a request with a large body may wait
@@ -91,7 +93,8 @@ class RequestQueue:
 class Gate:
     """The gate of one process. `excused` returns how many running requests need no slot at the moment.
 
-    `ticks` returns monotonic seconds, and `later` has a function called after some seconds.
+    `meter` counts requests that are shed, and how long the others take. `ticks` returns monotonic seconds, and `later`
+    has a function called after some seconds.
     """
 
     def __init__(
@@ -99,10 +102,14 @@ class Gate:
         excused: Callable[[], int] = lambda: 0,
         bounds: Bounds = DEFAULT_BOUNDS,
         *,
+        meter: Meter | None = None,
         ticks: Callable[[], float] | None = None,
         later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
         self.bounds = bounds
+        meter = meter or Meter()
+        self.requests = meter.requests  # the durations of requests with events
+        self._shed = meter.cell(SHED)
         self.bytes = 0  # of bodies that arrive, wait or run
         self.arriving: dict[Client, None] = {}  # in the order in which their bodies began
         self.idle: dict[Client, int] = {}  # connections without a complete request, idle for longest first; since when
@@ -123,6 +130,16 @@ class Gate:
         self._connection_log = self._logged("connections are closed or refused, there are too many", bounds.connections)
 
     # ---- requests ---------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> int:
+        """How many requests are being processed."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many complete requests wait."""
+        return len(self._small.waiting) + len(self._large.waiting)
 
     def is_busy(self) -> bool:
         """Return whether requests are being processed, or wait for that."""
@@ -193,6 +210,7 @@ class Gate:
                 elif queue.shedder.sheds(now, arrived):
                     waiting.popleft()
                     self._shed_log.occurred()
+                    self._shed.add()
                     client.shed(1 + len(self._resting) // RESTING_PER_SECOND)
                 elif self._has_slot() and queue.fits(client.size):
                     waiting.popleft()

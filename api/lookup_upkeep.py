@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
+from api.metrics.worked import worked
 from effects.recurring_work import RecurringWork
 from effects.shared_lookups import SharedLookups
 from engine.ports.store import Store
@@ -33,6 +34,6 @@ class LookupUpkeep:
 
 def lookup_upkeep(lookups: SharedLookups, pipeline: Pipeline) -> AbstractAsyncContextManager[object]:
     """Tend the kept answers of this process as long as the context is open."""
-    recurring = RecurringWork(pipeline.report)
+    recurring = RecurringWork(pipeline.report, worked(pipeline))
     recurring.every("tending answers of look-ups", SECONDS, LookupUpkeep(lookups, pipeline.store).tend, first=SECONDS)
     return recurring

@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from api.metrics.worked import worked
 from effects.due_times import SystemDueTimes
 from effects.ids import new_id
 from effects.recurring_work import RecurringWork
@@ -47,7 +48,7 @@ class BackgroundScheduling:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Fire as long as the context is open; at its end, leave what is under way to other processes."""
-        recurring = RecurringWork(self._pipeline.report)
+        recurring = RecurringWork(self._pipeline.report, worked(self._pipeline))
         if self._looks:
             recurring.every("firing tasks and scheduled flows", SECONDS, self.turn, first=0)
         try:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from api.metrics.worked import worked
 from effects.couriers import Couriers, Track
 from effects.ids import new_id
 from engine.ports.courier import Courier, DeliveryResult
@@ -20,6 +21,8 @@ from engine.sending.sender import Reports
 from engine.sending.sending import OpenBreaker, Process, Sending, Work
 from engine.tracking.operations.own_events import track_own
 from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.unit.families import ATTEMPTS
+from engine.tracking.unit.meter import Meter
 
 RESTART_SECONDS: Final = 5.0  # after a bug has ended a background work
 BUG: Final = "an error in Headrace: the log of the server says which"
@@ -58,7 +61,7 @@ class BackgroundSending:
         couriers = Couriers(pipeline.project.targets, track, pipeline.clock)
         process = Process(
             store=pipeline.store,
-            courier=_Guarded(rules.courier or couriers),
+            courier=_Guarded(rules.courier or couriers, pipeline.ledger.meter),
             clock=pipeline.clock,
             holder=new_id(),
             reports=Reports(pipeline.report, _log_opened, _log_closed),
@@ -94,6 +97,7 @@ class BackgroundSending:
                 pipeline.report(unavailable)
                 continue
             pipeline.full_targets = full
+            worked(pipeline)("counting what waits")
             for target in sorted(full - before):
                 log.error("too many deliveries wait for a target: flows cannot write more", target=target)
 
@@ -101,16 +105,19 @@ class BackgroundSending:
 class _Guarded:
     """A courier behind which no bug holds up a queue: the delivery is tried again later, and given up some day."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Courier, meter: Meter) -> None:
         self._courier = courier
+        self._meter = meter
 
     async def send(self, delivery: StoredDelivery) -> DeliveryResult:
-        """Make one attempt."""
+        """Make one attempt, and count it."""
         try:
-            return await self._courier.send(delivery)
+            result = await self._courier.send(delivery)
         except Exception:  # the edge of the queue's work
             log.exception("an attempt at a delivery failed by an error", delivery=delivery.id, target=delivery.target)
-            return no_answer(BUG, health="unknown")
+            result = no_answer(BUG, health="unknown")
+        self._meter.cell(ATTEMPTS, delivery.target, result.verdict).add()
+        return result
 
 
 async def _endless(name: str, work: Work) -> None:

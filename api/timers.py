@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from api.metrics.worked import worked
 from effects.ids import new_id
 from effects.recurring_work import RecurringWork
 from engine.ports.lease import RENEW_SECONDS, Lease
@@ -84,7 +85,7 @@ class BackgroundTimers:
                 await self._lease.release()
 
     def _recurring(self) -> AbstractAsyncContextManager[object]:
-        recurring = RecurringWork(self._pipeline.report)
+        recurring = RecurringWork(self._pipeline.report, worked(self._pipeline))
         recurring.every("waking profiles that are due", SECONDS, self.turn, first=SECONDS)
         if self._searches:
             recurring.every("keeping the lease of timers", RENEW_SECONDS, self.tend, first=0)

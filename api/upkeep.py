@@ -6,6 +6,7 @@ import structlog
 
 from api import segment_refresh
 from api.forgetting import Forgettings
+from api.metrics.worked import worked
 from api.segment_refresh import SegmentRefresh
 from effects.recurring_work import RecurringWork
 from engine.ports.kinds import RETAINED
@@ -75,7 +76,11 @@ def log_apart(apart: Regrouped) -> None:
 
 def upkeep(pipeline: Pipeline, forgettings: Forgettings) -> AbstractAsyncContextManager[object]:
     """Do the upkeep of a pipeline's store as long as the context is open."""
-    work, again, recurring = Upkeep(pipeline), SegmentRefresh(pipeline), RecurringWork(pipeline.report)
+    work, again, recurring = (
+        Upkeep(pipeline),
+        SegmentRefresh(pipeline),
+        RecurringWork(pipeline.report, worked(pipeline)),
+    )
     recurring.every("forgetting marks", FORGET_SECONDS, work.forget, first=FORGET_SECONDS)
     recurring.every("forgetting profiles", RESUME_SECONDS, forgettings.resume, first=RESUME_FIRST)
     recurring.every("setting apart", SETTLE_SECONDS, work.settle, first=SETTLE_SECONDS)

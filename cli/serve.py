@@ -31,6 +31,7 @@ from cli.store import (
 )
 from cli.worker import WorkerConfig, project_version
 from cli.workers import COMMAND, Workers, supervise
+from engine.tracking.unit.families import Names
 from flows.project import LoadedProject
 from storage import open_store
 
@@ -97,10 +98,12 @@ async def _run_workers(
 
     def configure(number: int, descriptor: int) -> bytes:
         spool = None if spools is None else str(spools)
-        config = WorkerConfig(number, str(root.resolve()), version, url, descriptor, ledger, spool)
+        place = str(root.resolve())
+        config = WorkerConfig(number, place, version, url, descriptor, ledger, spool, options.workers, names)
         return msgspec.json.encode(config)
 
-    with ledger_file(options.workers) as ledger:
+    names = Names.of(loaded.project)  # of the labels of metrics: the same in all workers
+    with ledger_file(options.workers, names) as ledger:
         workers = Workers(COMMAND, options.workers, lambda: bind(options, port), configure, shared=[ledger])
         return await supervise(workers)
 

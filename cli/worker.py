@@ -23,6 +23,7 @@ from cli.server import STOP_SECONDS, application, run
 from cli.shared_ledger import shared_ledger
 from cli.spool import opened_spool
 from cli.store import CommandError, load_and_report, report_error
+from engine.tracking.unit.families import Names
 from flows.project import LoadedProject
 from storage import open_store
 
@@ -41,6 +42,8 @@ class WorkerConfig(Struct, frozen=True):
     socket: int  # the descriptor of the inherited socket
     ledger: int  # the descriptor of the inherited file of the ledger
     spool: str | None = None  # the folder of the server's spools
+    workers: int = 1
+    names: Names = Names()  # of the labels of metrics
 
 
 def main() -> int:
@@ -66,7 +69,7 @@ def _serve(loaded: LoadedProject, config: WorkerConfig, listening: socket.socket
         # Worker 1 runs the periodic upkeep for all; if it dies, the process that replaces it does.
         store = open_store(config.store, Path(config.root))
         key = server_key(Path(config.root), os.environ)
-        ledger = shared_ledger(config.ledger, config.number)
+        ledger = shared_ledger(config.ledger, config.number, config.workers, config.names)
         app = application(loaded, store, key, keeps_up=config.number == 1, spool=spool, ledger=ledger)
         return 0 if run(app, listening, _log_started) else 1
 

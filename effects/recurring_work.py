@@ -23,11 +23,15 @@ class RecurringWork(AbstractAsyncContextManager["RecurringWork"]):
 
     Work that is still running when it is due again does not start a second time; several missed runs are made up by
     one run. Work that fails is logged and runs again when it is due next: `Unavailable` is passed to `report`, or
-    logged as a warning without one; any other exception, which is a bug, is logged with its traceback.
+    logged as a warning without one; any other exception, which is a bug, is logged with its traceback. `done` is called
+    with the name of work that has ended well.
     """
 
-    def __init__(self, report: Callable[[Unavailable], None] | None = None) -> None:
+    def __init__(
+        self, report: Callable[[Unavailable], None] | None = None, done: Callable[[str], None] = lambda _name: None
+    ) -> None:
         self._report = report
+        self._done = done
         # A busy event loop or a suspended machine can delay a run by any time, hence no grace time.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
@@ -71,6 +75,7 @@ class RecurringWork(AbstractAsyncContextManager["RecurringWork"]):
         self._running.add(task)
         try:
             await work()
+            self._done(name)
         except Unavailable as unavailable:
             if self._report is not None:
                 self._report(unavailable)

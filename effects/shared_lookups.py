@@ -37,6 +37,7 @@ class SharedLookups:
         self._cache = LookupCache() if cache is None else cache
         self._under_way = SingleFlight()
         self._clearings = 0
+        self.answered = 0  # look-ups that the cache has answered
 
     @property
     def kept(self) -> int:
@@ -83,6 +84,7 @@ class SharedLookups:
         kept = self._cache.find(key) if for_ms else None
         if kept is None or (age := kept.age_ms(self._clock.ticks())) >= for_ms:
             return None
+        self.answered += 1
         return replace(kept.reply, took_ms=0, age_ms=age)
 
     def _keep(self, key: bytes, ask: HttpAsk, reply: HttpReply) -> None:

@@ -85,6 +85,7 @@ class Webhooks:
             reply = await self._answer(exchange, address, scope, receive)
         except ClientGone:
             return
+        self.pipeline.ledger.meter.answered(reply.status)
         await send_reply(send, reply, exchange.headers)
 
     async def _answer(self, exchange: Exchange, address: str, scope: Scope, receive: Receive) -> Reply:

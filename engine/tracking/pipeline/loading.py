@@ -57,6 +57,8 @@ class Loading:
         self._settings = settings
         self._logins = LoginLoading(store, cache, settings, resolve)
         self.secret = b""
+        self.found = 0  # times that all documents of a unit were at hand
+        self.read = 0  # times that the store had to be asked
 
     def at_hand(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded | None:
         """Return the same as `load` without reading the store; None unless session and profile are both cached."""
@@ -74,6 +76,7 @@ class Loading:
         known = self._cached(session.profile, uncommitted)
         if known is None or (intake.profile is not None and intake.profile not in known.profile.ids):
             return None
+        self.found += 1
         return Loaded(session, known, session.profile)
 
     async def load(self, request: UnitRequest, uncommitted: UncommittedState | None) -> Loaded:
@@ -83,6 +86,7 @@ class Loading:
         comparison of versions detects an outdated profile.
         """
         intake = request.intake
+        self.read += 1
         if request.resumed is not None:
             return await self._load_resumed(request, uncommitted)
         if not request.events and intake.profile is not None:
@@ -159,6 +163,7 @@ class Loading:
         known = self._cached(sender.id, uncommitted) if sender is not None else None
         if sender is None or known is None or not self._logins.brings_nothing(sender, known.profile):
             return None
+        self.found += 1
         return Loaded(session, known, sender.id)
 
     async def _load_sender(

@@ -77,7 +77,9 @@ from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
 from engine.tracking.unit.event import UnitEvent, earliest_of, system_event
+from engine.tracking.unit.families import Names
 from engine.tracking.unit.ledger import Counted, Ledger
+from engine.tracking.unit.meter import Meter
 from engine.tracking.unit.pending import AskedWaits, PendingRun
 from engine.tracking.unit.processing import UnitRun
 from engine.tracking.unit.repeat import Marks, reject_foreign
@@ -114,13 +116,14 @@ class Pipeline:
         self.new_id = new_id
         self.cache = cache or ProfileCache()
         self.unmarked = UnmarkedEvents(store)
-        self.ledger = ledger or Ledger()
+        self.ledger = ledger or Ledger(meter=Meter(Names.of(project)))
         self.report: Callable[[Unavailable], None] = _ignore  # a failure of the store or the spool, for the log
         self.report_apart: ReportApart = report_nothing  # profiles that were set apart on loading, for the log
         self.late = LateCounting(store, self.ledger)
         self.queues = ProfileQueues(store, self.cache, self.ledger, self.late)
         self.listeners: list[Callable[[Changes], None]] = []  # called with changes of records that are stored now
         self.queues.committed = self.committed
+        self.queues.ticks = clock.ticks
         self.full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
@@ -362,14 +365,18 @@ class Pipeline:
     ) -> Finished:
         """Commit a unit outside any queue. Raises `Conflict` and `Unavailable`."""
         result = unit_result(request, effects, composed, marks)
+        began = self.clock.ticks()
         try:
             await self.store.commit(composed.unit)
-        except Conflict:
+        except Conflict as conflict:
+            self.queues.count_failure(conflict)
             self._forget(request, [loaded.acting_id, effects.state.acting_id], _touched(loaded, effects))
             raise
         except BaseException as failure:
+            self.queues.count_failure(failure)
             self.late.add(request, result.counted, failure)
             raise
+        self.queues.commits.observe(self.clock.ticks() - began)
         if composed.unit.changes:
             self.committed(composed.unit.changes)
         if composed.touches_others:

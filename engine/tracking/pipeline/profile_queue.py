@@ -57,11 +57,12 @@ from typing import Any, Self
 
 from engine.ports.records import Changes, ProcessedEvent, Session, Unit
 from engine.ports.settle import settle
-from engine.ports.store import Commits, Conflict, TooLarge, Unavailable
+from engine.ports.store import Commits, Conflict, Overloaded, TooLarge, Unavailable
 from engine.tracking.pipeline.late_counting import LateCounting
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.combine import combine_units
 from engine.tracking.unit.compose import Composed
+from engine.tracking.unit.families import COMMITS_FAILED, OTHER
 from engine.tracking.unit.ledger import Counted, Ledger
 from engine.tracking.unit.request import UnitRequest
 
@@ -207,12 +208,16 @@ class ProfileQueue:
         if pending.committed is not None:
             await pending.committed
             return
+        queues = self._queues
+        began = queues.ticks()
         try:
             await self._commit([pending])
         except BaseException as failure:
+            queues.count_failure(failure)
             self._count_late([pending], failure)
             self._fail_all(failure)
             raise
+        queues.commits.observe(queues.ticks() - began)
         self._on_committed([pending])
         if self.enqueued:
             self._queues.start(self._flush())
@@ -225,9 +230,11 @@ class ProfileQueue:
             one_by_one = max(one_by_one - 1, 0)
             together, self.enqueued = self.enqueued[:count], self.enqueued[count:]
             units = [pending.unit for pending in together] if len(together) > 1 else []
+            began = self._queues.ticks()
             try:
                 await self._commit(together)
             except BaseException as failure:
+                self._queues.count_failure(failure)
                 if units and isinstance(failure, TooLarge):
                     one_by_one = len(units)
                     self._put_back(together, units)
@@ -237,6 +244,7 @@ class ProfileQueue:
                 if isinstance(failure, Conflict | Unavailable):
                     return
                 raise
+            self._queues.commits.observe(self._queues.ticks() - began)
             self._on_committed(together)
 
     def _put_back(self, together: list[PendingCommit], units: list[Unit | None]) -> None:
@@ -290,6 +298,21 @@ class ProfileQueue:
             self._queues.drop(self)
 
 
+def failure_name(failure: BaseException) -> str:
+    """Return the label of a commit that failed."""
+    match failure:
+        case Conflict():
+            return "conflict"
+        case Overloaded():
+            return "overloaded"
+        case TooLarge():
+            return "too-large"
+        case Unavailable():
+            return "unavailable"
+        case _:
+            return OTHER
+
+
 class ProfileQueues:
     """The queues of this process, by profile id."""
 
@@ -299,6 +322,8 @@ class ProfileQueues:
         self.ledger = ledger
         self.late = late
         self.committed: Callable[[Changes], None] | None = None  # called with changes of records that are stored now
+        self.ticks: Callable[[], float] = lambda: 0.0  # of a clock, in seconds
+        self.commits = ledger.meter.commits
         self.lock_waiters = 0  # units that wait for the lock of their profile
         self._queues: dict[str, ProfileQueue] = {}
         self._flushes: set[asyncio.Task[None]] = set()
@@ -329,6 +354,10 @@ class ProfileQueues:
                 yield touched
             finally:
                 self.cache.forget(None, touched)
+
+    def count_failure(self, failure: BaseException) -> None:
+        """Count a commit that the store has not made."""
+        self.ledger.meter.cell(COMMITS_FAILED, failure_name(failure)).add()
 
     def waiter(self) -> "asyncio.Future[None]":
         """Return a future for a caller that has to wait: for a lock, or for a commit that it does not make itself."""

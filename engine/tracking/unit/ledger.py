@@ -10,18 +10,21 @@ between two counters.
 
 from msgspec import Struct
 
+from engine.tracking.unit.meter import Meter, Ran
+
 STORED, PROCESSED, REJECTED, DUPLICATE, QUEUED = range(5)
 COUNTERS = 5  # in a slot
 SLOT_BYTES = 8 * COUNTERS
 
 
 class Counted(Struct, frozen=True):
-    """How many events of a unit have ended in which place."""
+    """How many events of a unit have ended in which place, and the runs of the unit."""
 
     stored: int = 0
     processed: int = 0  # not to be saved
     rejected: int = 0
     duplicate: int = 0
+    runs: tuple[Ran, ...] = ()
 
     def __add__(self, other: "Counted") -> "Counted":
         """Return the sums."""
@@ -30,6 +33,7 @@ class Counted(Struct, frozen=True):
             self.processed + other.processed,
             self.rejected + other.rejected,
             self.duplicate + other.duplicate,
+            self.runs + other.runs,
         )
 
 
@@ -48,12 +52,13 @@ class Ledger:
     """Counts the events of this process in its slot of `memory`, numbered from 0; without `memory`, for itself alone.
 
     `memory` has `SLOT_BYTES` for each process, zeros at first. What a process has counted stays when it ends, and the
-    one that takes its place counts on.
+    one that takes its place counts on. Runs are counted by the `meter`.
     """
 
-    __slots__ = ("_all", "_own")
+    __slots__ = ("_all", "_own", "meter")
 
-    def __init__(self, memory: memoryview | None = None, slot: int = 0) -> None:
+    def __init__(self, memory: memoryview | None = None, slot: int = 0, meter: Meter | None = None) -> None:
+        self.meter = meter or Meter()
         self._all = (memoryview(bytearray(SLOT_BYTES)) if memory is None else memory).cast("q")
         self._own = self._all[slot * COUNTERS : (slot + 1) * COUNTERS]
 
@@ -68,6 +73,8 @@ class Ledger:
             own[REJECTED] += counted.rejected
         if counted.duplicate:
             own[DUPLICATE] += counted.duplicate
+        if counted.runs:
+            self.meter.count_runs(counted.runs)
 
     def queue(self, events: int) -> None:
         """Count events that are put into the spool; a negative number are taken out, to be counted where they end."""

@@ -1,0 +1,139 @@
+"""The meter: numbers of a running server for those who watch it, in memory that its processes may share.
+
+Each process of a server has a slot with all cells of the families. It writes its own slot only, so no lock is needed,
+and any process answers for all: it joins the cells of all slots, by their sum or by the largest. What a process has
+counted stays when it ends, and the one that takes its place counts on. Its gauges stay until then, too.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from engine.tracking.unit.families import (
+    ANSWERS,
+    ATTEMPT_OUTCOMES,
+    BUCKETS,
+    COMMITS,
+    FAMILIES,
+    LOOKUP_OUTCOMES,
+    NODE_FAILURES,
+    OTHER,
+    OUTCOMES,
+    REQUESTS,
+    RUNS,
+    Family,
+    Labels,
+    Names,
+    places_of,
+    slot_cells,
+)
+
+CELL_BYTES: Final = 8
+NO_NAMES: Final = Names()
+Ran = tuple[str, str, str]  # a run: its flow, its outcome, and the node at which it failed, if it did
+
+
+class Cell:
+    """One number of this process."""
+
+    __slots__ = ("_cells", "_place")
+
+    def __init__(self, cells: memoryview, place: int) -> None:
+        self._cells = cells
+        self._place = place
+
+    def add(self, count: int = 1) -> None:
+        """Count so many more."""
+        self._cells[self._place] += count
+
+    def put(self, value: int) -> None:
+        """Set the number."""
+        self._cells[self._place] = value
+
+
+class Histogram:
+    """The durations of one thing in this process."""
+
+    __slots__ = ("_cells", "_first")
+
+    def __init__(self, cells: memoryview, first: int) -> None:
+        self._cells = cells
+        self._first = first
+
+    def observe(self, seconds: float) -> None:
+        """Count a duration."""
+        cells, first = self._cells, self._first
+        cells[first + bisect_left(BUCKETS, seconds)] += 1
+        cells[first + len(BUCKETS) + 1] += int(seconds * 1_000_000)
+
+
+class Reading(Struct, frozen=True):
+    """What a family has come to in all processes, for one combination of labels: its cells, joined."""
+
+    family: Family
+    labels: Labels
+    cells: tuple[int, ...]
+
+
+class Meter:
+    """The numbers of this process, in its slot of `memory`, numbered from 0; without `memory`, for itself alone.
+
+    `memory` has `slot_cells(names)` cells of `CELL_BYTES` for each process, zeros at first.
+    """
+
+    def __init__(self, names: Names = NO_NAMES, memory: memoryview | None = None, slot: int = 0) -> None:
+        self.names = names
+        self._size = size = slot_cells(names)
+        self._all = (memoryview(bytearray(CELL_BYTES * size)) if memory is None else memory).cast("q")
+        self._own = own = self._all[slot * size : (slot + 1) * size]
+        self._places = places = places_of(names)
+        self._runs = {labels: place for (family, labels), place in places.items() if family == RUNS.name}
+        self._nodes = {labels: place for (family, labels), place in places.items() if family == NODE_FAILURES.name}
+        first = places[ANSWERS.name, ("2xx",)]
+        self._answers = own[first : first + 4]
+        self.requests = self.histogram(REQUESTS)
+        self.commits = self.histogram(COMMITS)
+
+    def cell(self, family: Family, *labels: str) -> Cell:
+        """Return a number of this process. A value that is no name of the project's stands for all such."""
+        place = self._places.get((family.name, labels))
+        return Cell(self._own, self._places[family.name, _others(family, labels)] if place is None else place)
+
+    def histogram(self, family: Family, *labels: str) -> Histogram:
+        """Return a histogram of this process, likewise."""
+        place = self._places.get((family.name, labels))
+        return Histogram(self._own, self._places[family.name, _others(family, labels)] if place is None else place)
+
+    def count_runs(self, runs: Sequence[Ran]) -> None:
+        """Count runs whose unit is stored."""
+        own, places = self._own, self._runs
+        for flow, outcome, node in runs:
+            place = places.get((flow, outcome))
+            if place is None:
+                place = places[flow if (flow, OTHER) in places else OTHER, outcome if outcome in OUTCOMES else OTHER]
+            own[place] += 1
+            if outcome == "failed":
+                own[self._nodes.get((flow, node), self._nodes[OTHER, OTHER])] += 1
+
+    def answered(self, status: int) -> None:
+        """Count an answer to a request with events."""
+        self._answers[status // 100 - 2] += 1
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield all numbers, those of all processes joined."""
+        slots = [self._all[start : start + self._size] for start in range(0, len(self._all), self._size)]
+        by_name = {family.name: family for family in FAMILIES}
+        for (name, labels), place in self._places.items():
+            family = by_name[name]
+            join = sum if family.join == "sum" else max
+            cells = range(place, place + family.cells)
+            yield Reading(family, labels, tuple([join([slot[cell] for slot in slots]) for cell in cells]))
+
+
+def _others(family: Family, labels: Labels) -> Labels:
+    """Return the labels under which unknown names are counted; a known outcome stays."""
+    known = {*OUTCOMES, *LOOKUP_OUTCOMES, *ATTEMPT_OUTCOMES}
+    pairs = zip(family.labels, labels, strict=True)
+    return tuple([value if name == "outcome" and value in known else OTHER for name, value in pairs])
