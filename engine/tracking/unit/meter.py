@@ -70,7 +70,7 @@ class Histogram:
 
 
 class Reading(Struct, frozen=True):
-    """What a family has come to in all processes, for one combination of labels: its cells, joined."""
+    """The cells of a family for one combination of labels, joined over all processes."""
 
     family: Family
     labels: Labels
