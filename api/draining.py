@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from api.metrics.worked import worked
 from engine.ports.backoff import BackoffFormula
 from engine.tracking.spool.draining import Drain, DrainResult
 from engine.tracking.spool.spooling import SpoolingTracker
@@ -41,6 +42,7 @@ async def _forever(tracker: SpoolingTracker) -> None:
         if drained.rejected:
             log.error("payloads could not be processed, they are kept as rejected events", units=drained.rejected)
         if drained.reason is None:
+            worked(tracker.pipeline)("draining the spool")
             if away and not drain.spool.entries:
                 log.info("nothing waits for the store any more")
                 away = False

@@ -1,8 +1,8 @@
 """`GET /metrics`: the metrics in the text format of Prometheus, or of OpenMetrics where the request asks for it.
 
-It takes the role `viewer`: names of flows and targets, and how much a shop sells, are not for everyone. It is not open to
-requests from the same machine either, since behind a proxy every request seems to come from there. A scraper carries a
-key as well as it knows an address.
+It takes the role `viewer`: names of flows and targets, and how much a shop sells, are not for everyone. It is not open
+to requests from the same machine either, since behind a proxy every request seems to come from there. A scraper carries
+a key as well as it knows an address.
 """
 
 from collections.abc import Iterable, Iterator
