@@ -70,6 +70,10 @@ class Site:
         """The project that is served now."""
         return self.pipeline.project
 
+    def shown(self, request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
+        """Return a document as the sender of a request may see it. Pages show nothing else."""
+        return document
+
     def page(
         self, request: Request[Any, Any, Any], template: str, *, tab: str = "", status: int = 200, **context: Any
     ) -> Response[str]:
@@ -88,7 +92,7 @@ class Site:
             "address": str(request.url.path),
         }
         text = environment().get_template(template).render({**frame, **context})
-        return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=dict(HEADERS))
+        return Response(text, status_code=status, media_type="text/html", headers=dict(HEADERS))
 
 
 def link(path: str, query: Mapping[str, object] | None = None, **more: object) -> str:

@@ -53,8 +53,11 @@ admin      POST /console/users
 admin      POST /console/users/keys
 admin      POST /console/users/keys/{name}/remove/it
 admin      POST /console/users/{name}/{change}
+viewer     GET  /console/profiles
+viewer     GET  /console/profiles/{id}
 viewer     GET  /console/runs
 viewer     GET  /console/runs/{id}
+viewer     POST /console/search
 viewer     GET  /counts
 viewer     GET  /deliveries
 viewer     GET  /deliveries/{id}
