@@ -7,6 +7,7 @@ from api.draining import background_drain
 from api.forgetting import Forgettings
 from api.gate import Gate
 from api.lookup_upkeep import lookup_upkeep
+from api.run_counting import run_counting
 from api.scheduling import BackgroundScheduling
 from api.sending import BackgroundSending, SendingRules
 from api.timers import BackgroundTimers, log_postponed
@@ -56,6 +57,7 @@ class Background:
             closing.push_async_callback(self.forgettings.close)
             closing.push_async_callback(self._resuming.close)
             async with (
+                run_counting(self._pipeline, drops=self._keeps_up),  # the last to end: the others run flows, too
                 upkeep(self._pipeline, self.forgettings) if self._keeps_up else nullcontext(),
                 lookup_upkeep(self._lookups, self._pipeline),
                 background_drain(self._spooling),

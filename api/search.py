@@ -69,7 +69,7 @@ def searching(kind: str) -> Operation:
     return Operation(
         method="GET",
         path=f"/search/{kind}",
-        id=f"search{kind.capitalize()}",
+        id=f"search{kind.title().replace('_', '')}",
         tag="reading",
         summary=f"Search {kind}",
         parameters=(

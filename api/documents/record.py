@@ -9,6 +9,7 @@ from engine.flow.message import Message
 from engine.ports.audit import AuditEntry
 from engine.ports.outbox import DeliveryAttempt, DeliveryMode, DeliveryState
 from engine.ports.records import Session, StoredEvent
+from engine.ports.run_counts import StoredRunCounts
 from engine.ports.waiting_run import Arrival, WaitingRun
 from engine.tracking.unit.ledger import Totals
 
@@ -64,6 +65,15 @@ class Run(Struct, frozen=True):
     duration_us: float | UnsetType = UNSET
     reason: Any = UNSET
     failed_at: str | UnsetType = UNSET
+    type: str | None = None
+    kept: str | None = None
+    node: str | None = None
+    port: str | None = None
+    level: str | None = None
+    us: int | None = None
+    nodes: list[str] = []
+    logs: list[str] = []
+    share: float | None = None
     run: str | UnsetType = UNSET
     waits: Any = UNSET
 
@@ -196,6 +206,12 @@ class WaitPage(_Page, frozen=True):
     items: list[WaitingRun]
 
 
+class RunCountsPage(_Page, frozen=True):
+    """A page of counts of runs, newest first. `after` leads to the next one; null after the last."""
+
+    items: list[StoredRunCounts]
+
+
 class ArrivalPage(_Page, frozen=True):
     """A page of events for which runs have waited, newest first. `after` leads to the next one; null after the last."""
 
@@ -304,6 +320,14 @@ AUDITED: Final[dict[str, Any]] = {
     "subjects": ["delivery/d-1"],
     "reason": "the target is back",
 }
+RUN_COUNTS: Final[dict[str, Any]] = {
+    "id": "minute-1777777740000-5f3a",
+    "at": 1_777_777_740_000,
+    "span": "minute",
+    "version": 3,
+    "runs": [[12, "cart", "a6bf7845", "failed", "remember", "failed", "`event.properties.total` is absent"]],
+    "ports": [[12, "cart", "a6bf7845", 0, "then"]],
+}
 COUNTS: Final[dict[str, Any]] = {
     "stored": {"profiles": 1, "sessions": 1, "events": 2},
     "events": {"received": 2, "stored": 2, "processed": 0, "rejected": 0, "duplicate": 0, "queued": 0},
@@ -318,4 +342,5 @@ PAGES: Final[dict[str, tuple[type, dict[str, Any]]]] = {  # by the kind that is 
     "waits": (WaitPage, WAITING_RUN),
     "arrivals": (ArrivalPage, ARRIVAL),
     "audit": (AuditPage, AUDITED),
+    "run_counts": (RunCountsPage, RUN_COUNTS),
 }

@@ -236,6 +236,7 @@ class LoopRun:
         """Keep the effects of a turn that is over. If none behind it counts, those are dropped."""
         del self.open[index]
         self._note(turn)
+        self.owner.notable = self.owner.notable or turn.notable
         self.ended[index] = ended = self._ended(index, turn)
         self._too_much = self._too_much or not self.budget.keep(ended)
         if ended.failed:

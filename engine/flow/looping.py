@@ -34,6 +34,7 @@ class Looping:
         "hand_over",
         "inputs",
         "loops",
+        "notable",
         "open_loops",
         "outbox",
         "prefix",
@@ -48,6 +49,7 @@ class Looping:
     waiting: dict[int, Waiting]
     loops: dict[int, LoopRun]
     open_loops: dict[int, LoopRun]
+    notable: bool
     budget: Budget | None
     outbox: OutboxRoom
     prefix: str

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.flow.ask import Ask, NoAnswer, Reply, WaitAsk
 from engine.flow.consents import missing_consent
-from engine.flow.effect import Deliver, Effect, Emit, HandOver, Merge, Stop
+from engine.flow.effect import Deliver, Effect, Emit, HandOver, Log, Merge, Stop
 from engine.flow.joins import DOES_NOT_RUN, arrival
 from engine.flow.loop import SLICE, Budget, LoopRun, with_effects
 from engine.flow.loop_node import LoopNode, Turns
@@ -44,6 +44,8 @@ from engine.language.absent import Unusable
 from engine.language.hidden import DRAW
 from engine.profile.document import Link, Profile
 from engine.profile.operations import Refused
+
+NOTABLE_LEVELS = frozenset({"warning", "error"})
 
 
 class Machine(Looping):
@@ -131,6 +133,7 @@ class Machine(Looping):
         self.outcome: RunOutcome | None = None  # None: not over
         self.reason = ""
         self.failed_at = ""
+        self.notable = False  # a node has left by a failure port, or logged a warning or an error; also in a turn
         self.cancelled: tuple[int, ...] = ()
         self.replies: list[tuple[Place, Reply]] = []  # in the order of arrival, for `replay`
         self.loops: dict[int, LoopRun] = {}  # all that have begun
@@ -269,6 +272,21 @@ class Machine(Looping):
         while self.resting:
             issued += self.advance()
         return issued
+
+    @property
+    def ports(self) -> tuple[str | None, ...]:
+        """The ports by which nodes have left, by their index; None of a node that did not run."""
+        return tuple([port if port != DOES_NOT_RUN else None for port in self._ports])
+
+    def first_failure(self) -> tuple[str, str, str]:
+        """The node that ended the run, else the first that left by a failure port, with its port and reason."""
+        if self.failed_at or self.outcome == "failed":
+            return self.failed_at, "failed" if self.failed_at else "", self.reason
+        for index, settled in self.settled.items():
+            node = self.flow.nodes[index]
+            if settled.port in node.ports and node.ports[settled.port].failure:
+                return node.id, settled.port, settled.reason
+        return "", "", ""
 
     def outstanding(self) -> list[IssuedAsk]:
         """All asks without a reply, whether issued before or not: the asks to perform after `from_run`."""
@@ -537,6 +555,8 @@ class Machine(Looping):
         self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls, names)
         self._ports[index] = port
         self._ancestors[index] = mask | 1 << index
+        if port != "done" and (left_by := node.ports.get(port)) is not None and left_by.failure:
+            self.notable = True
         if self.trace is not None:
             self.trace.settled(node, outcome, via, calls)
         if self.outcome is not None:
@@ -569,16 +589,22 @@ class Machine(Looping):
                 return Outcome("failed", reason=error)
         self._states[after] = state.after(node.id, out, effects, f"{self.prefix}{node.id}" if self.prefix else "")
         for effect in effects:
-            kind = type(effect)
-            if kind is Emit:
-                self._emitted += 1
-            elif kind is Stop:
-                self.stopping = True
-            elif kind is HandOver:
-                self.stopping, self.hand_over = True, effect  # type: ignore[assignment]  # it is one
+            self._note(effect)
         if out is None and effects is outcome.effects:
             return outcome
         return Outcome(outcome.port, out, effects, outcome.reason)
+
+    def _note(self, effect: Effect) -> None:
+        """Note what an effect means for the run."""
+        kind = type(effect)
+        if kind is Emit:
+            self._emitted += 1
+        elif kind is Stop:
+            self.stopping = True
+        elif kind is HandOver:
+            self.stopping, self.hand_over = True, effect  # type: ignore[assignment]  # it is one
+        elif kind is Log and effect.level in NOTABLE_LEVELS:  # type: ignore[union-attr]  # it is one
+            self.notable = True
 
     def _limited_effects(self, effects: tuple[Effect, ...]) -> tuple[tuple[Effect, ...], str]:
         """The effects with plain data in them, and in words the limit that they exceed; empty when they exceed none."""

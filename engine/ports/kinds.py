@@ -13,6 +13,7 @@ from engine.ports.kind import AnyKind, Kind, Owners
 from engine.ports.login import Login
 from engine.ports.outbox import StoredDelivery
 from engine.ports.records import CacheEntry, Rejected, RunRecord, StoredEvent
+from engine.ports.run_counts import RUN_COUNTS
 from engine.ports.task import Task
 from engine.ports.waiting_run import Arrival, WaitingRun
 from engine.search.field import PROFILES, SESSIONS, Searchable
@@ -53,13 +54,22 @@ RUNS: Final = Kind(
     search={
         "id": "word",
         "event": "word",
+        "type": "word",
         "flow": "word",
         "version": "word",
         "outcome": "word",
+        "kept": "word",
+        "node": "word",
+        "port": "word",
+        "nodes": "word",
+        "level": "word",
         "source": "word",
         "session": "word",
         "profile": "word",
         "at": "moment",
+        "us": "number",
+        "reason": "prose",
+        "logs": "prose",
     },
 )
 REJECTED: Final = Kind(
@@ -161,7 +171,10 @@ AUDIT: Final = Kind(
 )
 LOGINS: Final = Kind(name="logins", record=Login, lifecycle="versioned", time="at", due="idle_at")
 
-KINDS: Final[tuple[AnyKind, ...]] = (EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS, AUDIT, LOGINS)
+KINDS: Final[tuple[AnyKind, ...]] = (
+    *(EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS),
+    *(AUDIT, LOGINS, RUN_COUNTS),
+)
 _OWNED: Final = [kind for kind in KINDS if kind.owners != Owners()]
 ERASABLE: Final = (
     *("profiles", "sessions", *(kind.name for kind in _OWNED if kind.lifecycle != "keyed")),

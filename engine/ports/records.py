@@ -68,6 +68,11 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     """A workflow run that is stored, by policy. `trace` is the encoded trace (JSON).
 
     `other_profiles` are the ids of profiles beside the event's own whose data the run has read; stored as `met`.
+
+    The fields from `type` on are those by which a run is found: the type of its event; why it is `kept` (`failed`,
+    `failed-port`, `logged`, `debugged`, `sampled`, `paused`); the first node that left by a failure port, with the port
+    and the shape of the reason; the highest level of its logs, and their texts; the duration in `us`; and the nodes
+    that ran, as `id:port`. `share` is the share of which a sampled run is one.
     """
 
     id: str
@@ -81,6 +86,16 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     trace: Raw = field(default_factory=lambda: Raw(b"{}"))
     other_profiles: tuple[str, ...] = field(default=(), name="met")
     session: str | None = None
+    type: str | None = None
+    kept: str | None = None
+    node: str | None = None
+    port: str | None = None
+    reason: str | None = None
+    level: str | None = None
+    us: int | None = None
+    nodes: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
+    share: float | None = None
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,6 @@ from engine.tracking.unit.compose import Composed
 from engine.tracking.unit.effects import FlowResult, UnitEffects
 from engine.tracking.unit.event import UnitEvent, refused_view
 from engine.tracking.unit.ledger import Counted
-from engine.tracking.unit.meter import Ran
 from engine.tracking.unit.request import UnitRequest
 
 Marks = Mapping[int, ProcessedEvent]  # of the events that had taken effect before, by index
@@ -64,7 +63,6 @@ class FailedUnit(Struct, frozen=True):
         return {"index": index, "at": f"/events/{index}", "reason": reason}
 
 
-NOT_RUN: Final = frozenset({"filtered", "not-triggered"})  # outcomes of flows that did not run
 UNCHANGED: Final = UnitResult(None, {}, Counted())
 
 
@@ -179,14 +177,8 @@ def _counted(request: UnitRequest, effects: UnitEffects, marks: Marks) -> Counte
         if ran.event.origin == "client":
             stored += ran.event.save
             processed += not ran.event.save
-    runs = tuple([_ran(result) for result in effects.flows if result.flow and result.outcome not in NOT_RUN])
-    return Counted(stored, processed, len(request.intake.rejected), len(marks), runs)
-
-
-def _ran(result: FlowResult) -> Ran:
-    """Return how a run is counted: with the node at which it failed, of one within a loop the loop."""
-    failed_at = str((result.trace or {}).get("failed_at", "")) if result.outcome == "failed" else ""
-    return result.flow, result.outcome, failed_at.partition("[")[0]
+    runs = tuple([one.counted for one in effects.flows if one.counted is not None])
+    return Counted(stored, processed, len(request.intake.rejected), len(marks), runs, request.now)
 
 
 # ---- `debugging` in an answer ---------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from engine.project.project import Project
 from engine.tracking.intake.data_limits import pointer
 from engine.tracking.intake.payload import Intake
 from engine.tracking.unit.cache import CachedProfile
-from engine.tracking.unit.effects import FlowResult, RanEvent, UnitEffects, run_id
+from engine.tracking.unit.effects import About, FlowResult, RanEvent, UnitEffects, run_id
 from engine.tracking.unit.outbox import delivery_writes
 from engine.tracking.unit.set_apart import (
     Documents,
@@ -330,7 +330,25 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         trace=Raw(_encode(document)),
         other_profiles=result.other_profiles,
         session=session["id"] if session else None,
+        type=result.event.type,
+        us=(result.trace or {}).get("duration_us"),
+        **({} if result.about is None else _about(result.about)),
     )
+
+
+def _about(about: About) -> dict[str, Any]:
+    """Return the fields by which a run is found."""
+    key = about.key
+    return {
+        "kept": about.kept,
+        "node": key.node or None,
+        "port": key.port or None,
+        "reason": key.reason or None,
+        "level": about.level or None,
+        "nodes": about.nodes,
+        "logs": about.logs,
+        "share": about.share,
+    }
 
 
 def _entry(effects: UnitEffects, put: CachePut) -> CacheEntry:

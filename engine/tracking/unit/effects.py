@@ -1,6 +1,6 @@
 """The effects of a unit: the record that `UnitRun` fills while it runs, and that everything after it reads."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -14,6 +14,7 @@ from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
 from engine.tracking.unit.resumed import Resumed
+from engine.tracking.unit.run_counter import RunKey
 from engine.tracking.unit.scheduled import Firing
 from engine.tracking.unit.sender import Login
 from engine.tracking.unit.waits import UnitWaits
@@ -48,6 +49,23 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     resumed: Resumed | None = None  # the unit resumes a run that has waited
 
 
+Kept = Literal["failed", "failed-port", "logged", "debugged", "sampled", "paused"]
+
+
+class About(Struct, frozen=True):
+    """The facts by which a kept run is found: why it is kept, its first failure, its logs and its path.
+
+    `share` is the share of which the run is a sample, if it is one. `nodes` are the nodes that ran, as `id:port`.
+    """
+
+    kept: Kept
+    key: RunKey
+    share: float | None = None
+    level: str = ""
+    logs: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+
+
 class FlowResult(Struct, frozen=True):
     """One flow's part in one event: a run, or the reason why there was none."""
 
@@ -58,6 +76,8 @@ class FlowResult(Struct, frozen=True):
     trace: dict[str, Any] | None = None
     other_profiles: tuple[str, ...] = ()  # that it read, beside its own
     names: tuple[str, ...] = ()  # which distinguish its record from others of the event and the flow in the unit
+    counted: RunKey | None = None  # of a run that has ended, or pauses
+    about: About | None = None  # of a run whose trace is kept
 
 
 class GivenUp(Struct, frozen=True):

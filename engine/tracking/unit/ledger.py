@@ -10,7 +10,8 @@ between two counters.
 
 from msgspec import Struct
 
-from engine.tracking.unit.meter import Meter, Ran
+from engine.tracking.unit.meter import Meter
+from engine.tracking.unit.run_counter import RunCounter, RunKey
 
 STORED, PROCESSED, REJECTED, DUPLICATE, QUEUED = range(5)
 COUNTERS = 5  # in a slot
@@ -24,7 +25,8 @@ class Counted(Struct, frozen=True):
     processed: int = 0  # not to be saved
     rejected: int = 0
     duplicate: int = 0
-    runs: tuple[Ran, ...] = ()
+    runs: tuple[RunKey, ...] = ()  # the runs of the unit
+    at: int = 0  # the time of the unit (ms), if it has runs
 
     def __add__(self, other: "Counted") -> "Counted":
         """Return the sums."""
@@ -33,7 +35,8 @@ class Counted(Struct, frozen=True):
             self.processed + other.processed,
             self.rejected + other.rejected,
             self.duplicate + other.duplicate,
-            self.runs + other.runs,
+            (*self.runs, *other.runs),
+            max(self.at, other.at),
         )
 
 
@@ -55,12 +58,13 @@ class Ledger:
     one that takes its place counts on. Runs are counted by the `meter`.
     """
 
-    __slots__ = ("_all", "_own", "meter")
+    __slots__ = ("_all", "_own", "meter", "runs")
 
     def __init__(self, memory: memoryview | None = None, slot: int = 0, meter: Meter | None = None) -> None:
         self.meter = meter or Meter()
         self._all = (memoryview(bytearray(SLOT_BYTES)) if memory is None else memory).cast("q")
         self._own = self._all[slot * COUNTERS : (slot + 1) * COUNTERS]
+        self.runs = RunCounter()  # of this process
 
     def count(self, counted: Counted) -> None:
         """Count the events of one unit."""
@@ -75,6 +79,7 @@ class Ledger:
             own[DUPLICATE] += counted.duplicate
         if counted.runs:
             self.meter.count_runs(counted.runs)
+            self.runs.count(counted.runs, counted.at)
 
     def queue(self, events: int) -> None:
         """Count events that are put into the spool; a negative number are taken out, to be counted where they end."""

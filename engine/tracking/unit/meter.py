@@ -29,10 +29,10 @@ from engine.tracking.unit.families import (
     places_of,
     slot_cells,
 )
+from engine.tracking.unit.run_counter import RunKey
 
 CELL_BYTES: Final = 8
 NO_NAMES: Final = Names()
-Ran = tuple[str, str, str]  # a run: its flow, its outcome, and the node at which it failed, if it did
 
 
 class Cell:
@@ -106,16 +106,17 @@ class Meter:
         place = self._places.get((family.name, labels))
         return Histogram(self._own, self._places[family.name, _others(family, labels)] if place is None else place)
 
-    def count_runs(self, runs: Sequence[Ran]) -> None:
+    def count_runs(self, runs: Sequence[RunKey]) -> None:
         """Count runs whose unit is stored."""
         own, places = self._own, self._runs
-        for flow, outcome, node in runs:
+        for run in runs:
+            flow, outcome = run.flow, run.outcome
             place = places.get((flow, outcome))
             if place is None:
                 place = places[flow if (flow, OTHER) in places else OTHER, outcome if outcome in OUTCOMES else OTHER]
             own[place] += 1
             if outcome == "failed":
-                own[self._nodes.get((flow, node), self._nodes[OTHER, OTHER])] += 1
+                own[self._nodes.get((flow, run.node.partition("[")[0]), self._nodes[OTHER, OTHER])] += 1
 
     def answered(self, status: int) -> None:
         """Count an answer to a request with events."""

@@ -59,6 +59,8 @@ from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.pending import Pending, PendingRun
 from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.quiet_flows import quiet_results
+from engine.tracking.unit.run_about import about_run, failure_key
+from engine.tracking.unit.run_counter import RunKey
 from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted, still_fired
 from engine.tracking.unit.triggers import Triggers
 from engine.tracking.unit.waiting import waits_since
@@ -277,7 +279,10 @@ class UnitRun(WaitingRuns):
         kept = result.trace and {**result.trace, "outcome": HANDED_OVER}
         profile = self.state.profile  # the record of the run belongs to the other person, so this one is foreign to it
         others = result.other_profiles if profile is None else (profile.id, *result.other_profiles)
-        result = msgspec.structs.replace(result, outcome=HANDED_OVER, trace=kept, other_profiles=others)
+        counted = result.counted and msgspec.structs.replace(result.counted, outcome=HANDED_OVER)
+        result = msgspec.structs.replace(
+            result, outcome=HANDED_OVER, trace=kept, other_profiles=others, counted=counted
+        )
         self._given_up = True
         open_to_all = may_see_all(self.effects, profile)
         self.effects.given_up = GivenUp(self._place, to, (result,), open_to_all)
@@ -479,7 +484,8 @@ class UnitRun(WaitingRuns):
         if machine.outcome is None:
             keeps = trace is not None or self.triggers.is_kept(outcome, event.id, flow.name)
         if trace is None and (
-            machine.outcome == "failed"
+            machine.notable
+            or machine.outcome == "failed"
             or (machine.outcome is None and keeps)
             or (machine.replies and machine.could_not_identify())
         ):
@@ -492,4 +498,13 @@ class UnitRun(WaitingRuns):
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
         if machine.outcome is None or event is self._resuming:
             document, others = self._with_wait(machine, event, document, others)
-        self.effects.flows.append(FlowResult(event, flow.name, flow.version, outcome, document, others))
+        if machine.notable or outcome == "failed":
+            key = failure_key(machine, outcome)
+        else:
+            key = RunKey(flow.name, flow.version, outcome, machine.ports)
+        about = None
+        if document is not None:
+            about = about_run(machine, key, self.context.debug, self.triggers.kept_share(outcome, flow.name))
+        self.effects.flows.append(
+            FlowResult(event, flow.name, flow.version, outcome, document, others, counted=key, about=about)
+        )

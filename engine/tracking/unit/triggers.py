@@ -37,9 +37,13 @@ class Triggers:
 
     def is_kept(self, outcome: str, event: str, flow: str) -> bool:
         """Whether the trace of a run with this outcome is kept; by chance, but the same in each try."""
-        usual = self.project.settings.keep(outcome)
-        share = self.kept_shares.get(flow, usual) if outcome == "finished" else usual
+        share = self.kept_share(outcome, flow)
         return share > 0 and zlib.crc32(f"{event}{flow}".encode()) % 10_000 < share * 10_000
+
+    def kept_share(self, outcome: str, flow: str) -> float:
+        """Return the share of a flow's uneventful runs with this outcome that are kept."""
+        usual = self.project.settings.keep(outcome)
+        return self.kept_shares.get(flow, usual) if outcome == "finished" else usual
 
     @cached_property
     def segment_events(self) -> bool:

@@ -23,6 +23,7 @@ from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
 from engine.tracking.unit.pending import AnyPending, AskedWaits, Pending, PendingRun
 from engine.tracking.unit.resumed import Resumed
+from engine.tracking.unit.run_counter import RunKey
 from engine.tracking.unit.triggers import Triggers
 from engine.tracking.unit.waiting import LOST, arrival_of, begun_wait, cannot_wait, continued, traced_wait
 from engine.tracking.unit.waits import StoredWait, UnitWaits
@@ -146,9 +147,9 @@ class WaitingRuns:
         if self.context.debug or self.triggers.is_kept("cancelled", event.id, stub.flow):
             trace = {"run": stub.run, "reason": reason}
         names = "cancelled", stub.id
-        self.effects.flows.append(
-            FlowResult(event, stub.flow, record.flow_version, "cancelled", trace, record.other_profiles, names)
-        )
+        counted = RunKey(stub.flow, record.flow_version, "cancelled")
+        result = FlowResult(event, stub.flow, record.flow_version, "cancelled", trace, record.other_profiles, names)
+        self.effects.flows.append(msgspec.structs.replace(result, counted=counted))
 
     def _stored_waits(self, stubs: list[WaitStub]) -> Generator[AnyPending, None, dict[str, StoredWait]]:
         """Return the waiting runs of these stubs, by their ids; those that are lost are left out."""
@@ -215,4 +216,6 @@ class WaitingRuns:
         version = resumed.record.flow_version if resumed.record is not None else ""
         others = resumed.record.other_profiles if resumed.record is not None else ()
         trace = {"run": resumed.stub.run, **trace}
-        self.effects.flows.append(FlowResult(event, resumed.stub.flow, version, outcome, trace, others))
+        counted = RunKey(resumed.stub.flow, version, outcome)
+        result = FlowResult(event, resumed.stub.flow, version, outcome, trace, others, counted=counted)
+        self.effects.flows.append(result)

@@ -59,6 +59,7 @@ def test_a_kind_of_the_house_is_in_every_list_that_is_made_of_the_rows() -> None
         "waits",
         "arrivals",
         "audit",
+        "run_counts",
     ]
     assert RETAINED == ("events", "runs", "rejected", "audit")
 

@@ -19,6 +19,7 @@ from engine.tracking.unit.families import (
     slot_cells,
 )
 from engine.tracking.unit.meter import CELL_BYTES, Meter
+from engine.tracking.unit.run_counter import RunKey
 from tests.projects import project
 
 NAMES = Names(("greet", "order"), (("order", "pay"),), ("crm",))
@@ -28,6 +29,10 @@ trigger: {{event: counted}}
 nodes:
   add: {{profile.increment: {{traits.count: 1}}}}
 """
+
+
+def ran(flow: str, outcome: str, node: str) -> RunKey:
+    return RunKey(flow, "v1", outcome, (), node)
 
 
 def read(meter: Meter) -> dict[tuple[str, ...], tuple[int, ...]]:
@@ -42,8 +47,8 @@ def shared(processes: int) -> list[Meter]:
 
 def test_every_process_reads_the_sum_of_all() -> None:
     one, other = shared(2)
-    one.count_runs([("order", "finished", ""), ("order", "failed", "pay")])
-    other.count_runs([("order", "finished", "")])
+    one.count_runs([ran("order", "finished", ""), ran("order", "failed", "pay")])
+    other.count_runs([ran("order", "finished", "")])
     assert read(one) == read(other) == {
         (RUNS.name, "order", "finished"): (2,),
         (RUNS.name, "order", "failed"): (1,),
@@ -82,10 +87,10 @@ def test_a_duration_is_counted_in_the_first_bucket_that_is_not_shorter(seconds: 
 @pytest.mark.parametrize(
     ("run", "counted"),
     [
-        (("unknown", "finished", ""), {(RUNS.name, "other", "finished")}),
-        (("order", "cancelled", ""), {(RUNS.name, "order", "other")}),
-        (("unknown", "failed", "pay"), {(RUNS.name, "other", "failed"), (NODE_FAILURES.name, "other", "other")}),
-        (("order", "failed", "new"), {(RUNS.name, "order", "failed"), (NODE_FAILURES.name, "other", "other")}),
+        (ran("unknown", "finished", ""), {(RUNS.name, "other", "finished")}),
+        (ran("order", "cancelled", ""), {(RUNS.name, "order", "other")}),
+        (ran("unknown", "failed", "pay"), {(RUNS.name, "other", "failed"), (NODE_FAILURES.name, "other", "other")}),
+        (ran("order", "failed", "new"), {(RUNS.name, "order", "failed"), (NODE_FAILURES.name, "other", "other")}),
     ],
     ids=str,
 )
@@ -107,7 +112,7 @@ def test_no_project_has_more_numbers_than_the_limits() -> None:
     assert len(many.flows) == MAX_FLOWS
     assert all(flow in many.flows for flow, _ in many.nodes)
     meter = Meter(many)
-    meter.count_runs([("f000", "finished", ""), (f"f{MAX_FLOWS + 5}", "finished", "")])
+    meter.count_runs([ran("f000", "finished", ""), ran(f"f{MAX_FLOWS + 5}", "finished", "")])
     assert set(read(meter)) == {(RUNS.name, "f000", "finished"), (RUNS.name, "other", "finished")}
 
 

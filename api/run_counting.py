@@ -1,0 +1,140 @@
+"""Writing the counts of runs: every few seconds, and when the server stops.
+
+A process writes documents of its own for the current minute and hour. If a write fails, its counts are added to the
+next one, so none is lost unless the process is killed meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final
+
+from effects.ids import new_id
+from effects.recurring_work import RecurringWork
+from engine.ports.records import RecordDelete, RecordWrite, Unit
+from engine.ports.run_counts import (
+    HOURS_KEPT,
+    LENGTH,
+    MINUTES_KEPT,
+    RUN_COUNTS,
+    PortCount,
+    RunCount,
+    Span,
+    StoredRunCounts,
+    stored_counts,
+)
+from engine.ports.store import Conflict, Unavailable
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.unit.run_counter import RunKey
+
+SECONDS: Final = 2.0  # between two writes
+DROP_SECONDS: Final = 3_600.0
+DROP_AT_ONCE: Final = 200
+MAX_ROWS: Final = 5_000  # of a document; further kinds of failures are counted without their reasons
+
+
+class CountsOfSpan:
+    """The counts of this process in one minute or hour, and the version at which they are stored."""
+
+    def __init__(self, id: str, at: int, span: Span) -> None:
+        self.id, self.at, self.span = id, at, span
+        self.version = 0
+        self.changed = False  # since it was written last
+        self.runs: Counter[tuple[str, ...]] = Counter()
+        self.ports: Counter[tuple[str, str, int, str]] = Counter()
+
+    def add(self, counts: Counter[RunKey]) -> None:
+        """Add counts of runs."""
+        self.changed = True
+        for run, count in counts.items():
+            key = (run.flow, run.version, run.outcome, run.node, run.port, run.reason)
+            if len(self.runs) >= MAX_ROWS and key not in self.runs:
+                key = (run.flow, run.version, run.outcome, "", "", "")
+            self.runs[key] += count
+            for index, port in enumerate(run.ports):
+                if port is not None:
+                    self.ports[run.flow, run.version, index, port] += count
+
+    def write(self) -> RecordWrite:
+        """Return the write of all counts."""
+        record = StoredRunCounts(
+            self.id,
+            self.at,
+            self.span,
+            self.version + 1,
+            tuple([RunCount(count, *key) for key, count in self.runs.items()]),
+            tuple([PortCount(count, *key) for key, count in self.ports.items()]),
+        )
+        return RecordWrite(RUN_COUNTS, record, self.version)
+
+
+class RunCounting:
+    """Writes the counts of a pipeline's process."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._store = pipeline.store
+        self._counter = pipeline.ledger.runs
+        self._clock = pipeline.clock
+        self._process = new_id()
+        self._open: dict[str, CountsOfSpan] = {}
+
+    async def write(self) -> None:
+        """Write what was counted since the last time. Raises `Unavailable`; then it is written the next time."""
+        for minute, counts in self._counter.take().items():
+            for span in LENGTH:
+                self._counts_of(span, minute).add(counts)
+        for each in self._open.values():
+            if each.changed:
+                await self._put(each)
+        now = self._clock.now()
+        self._open = {id: each for id, each in self._open.items() if each.at + 2 * LENGTH[each.span] > now}
+
+    async def drop(self) -> None:
+        """Delete minutes and hours that are too old. Raises `Unavailable`."""
+        now = self._clock.now()
+        ages: dict[Span, int] = {"minute": MINUTES_KEPT, "hour": HOURS_KEPT}
+        for span, age in ages.items():
+            old = [each async for each in stored_counts(self._store, span, None, now - age)]
+            for begin in range(0, len(old), DROP_AT_ONCE):
+                deletes = [
+                    RecordDelete(RUN_COUNTS, each.id, each.version) for each in old[begin : begin + DROP_AT_ONCE]
+                ]
+                with suppress(Conflict):  # another process drops them as well
+                    await self._store.commit(Unit(changes=tuple(deletes)))
+
+    def _counts_of(self, span: Span, minute: int) -> CountsOfSpan:
+        at = minute - minute % LENGTH[span]
+        id = f"{span}-{at}-{self._process}"
+        if id not in self._open:
+            self._open[id] = CountsOfSpan(id, at, span)
+        return self._open[id]
+
+    async def _put(self, counts: CountsOfSpan) -> None:
+        """Write a document. A write without an answer may have been made: then it is at the version after."""
+        try:
+            await self._store.commit(Unit(changes=(counts.write(),)))
+        except Conflict:
+            stored = await self._store.record(RUN_COUNTS, counts.id)
+            counts.version = stored.version if stored is not None else 0
+            await self._store.commit(Unit(changes=(counts.write(),)))
+        counts.version += 1
+        counts.changed = False
+
+
+def run_counting(pipeline: Pipeline, *, drops: bool) -> AbstractAsyncContextManager[None]:
+    """Write the counts of this process as long as the context is open, and a last time at its end."""
+    counting, recurring = RunCounting(pipeline), RecurringWork(pipeline.report)
+    recurring.every("counting runs", SECONDS, counting.write, first=SECONDS)
+    if drops:
+        recurring.every("dropping old counts of runs", DROP_SECONDS, counting.drop, first=60)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        try:
+            async with recurring:
+                yield
+        finally:
+            with suppress(Unavailable):
+                await counting.write()
+
+    return running()

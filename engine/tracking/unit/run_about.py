@@ -1,0 +1,46 @@
+"""The facts about a run by which it is counted and found."""
+
+from engine.flow.effect import Log
+from engine.flow.machine import Machine
+from engine.language.quoting import plain, shape_of
+from engine.tracking.unit.effects import About, Kept
+from engine.tracking.unit.run_counter import RunKey
+
+MAX_REASON = 200  # characters of the shape of a reason
+MAX_LOGS = 20  # texts of a run that are found by a search
+MAX_LOG = 500  # characters of each
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def failure_key(machine: Machine, outcome: str) -> RunKey:
+    """Return the properties by which a run is counted in which something failed."""
+    flow = machine.flow
+    node, port, reason = machine.first_failure()
+    return RunKey(flow.name, flow.version, outcome, machine.ports, node, port, shape_of(reason)[:MAX_REASON])
+
+
+def about_run(machine: Machine, key: RunKey, debug: bool | str, share: float) -> About:
+    """Return the facts about a run whose trace is kept; `share` is that of its flow's uneventful runs."""
+    logs = [effect for _, effect in machine.effects() if isinstance(effect, Log)] if machine.notable else []
+    level = max((log.level for log in logs), key=_LEVELS.index, default="")
+    nodes = [f"{machine.flow.nodes[index].id}:{settled.port}" for index, settled in machine.settled.items()]
+    kept = _kept(key, level, bool(debug))
+    return About(
+        kept=kept,
+        key=key,
+        share=share if kept == "sampled" and share < 1 else None,
+        level=level,
+        logs=tuple([plain(log.message)[:MAX_LOG] for log in logs[:MAX_LOGS]]),
+        nodes=tuple(nodes),
+    )
+
+
+def _kept(key: RunKey, level: str, debug: bool) -> Kept:
+    """Return why a run is kept; the first reason that holds."""
+    if key.outcome == "failed":
+        return "failed"
+    if key.port:
+        return "failed-port"
+    if level in {"warning", "error"}:
+        return "logged"
+    return "debugged" if debug else "paused" if key.outcome == "paused" else "sampled"
