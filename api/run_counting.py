@@ -52,7 +52,7 @@ class CountsOfSpan:
                 key = (run.flow, run.version, run.outcome, "", "", "")
             self.runs[key] += count
             for index, port in enumerate(run.ports):
-                if port is not None:
+                if port:
                     self.ports[run.flow, run.version, index, port] += count
 
     def write(self) -> RecordWrite:

@@ -57,7 +57,7 @@ class Machine(Looping):
     - *waiting*: it has issued an ask and waits for exactly one reply (`waiting`);
     - *looping*: it is a loop whose turns have not all ended (`open_loops`); a turn is a machine of its own (`loop.py`);
     - *settled*: it has left by one of its ports, with its output and its effects (`settled`);
-    - *ruled out*: its join has decided that it does not run (its entry in `_ports` is `DOES_NOT_RUN`).
+    - *ruled out*: its join has decided that it does not run (its entry in `left_by` is `DOES_NOT_RUN`).
 
     *Settled* and *ruled out* are final. An undecided node whose join decides that it runs settles at once, or waits.
     A waiting node settles when its reply arrives, or waits again: for a retry of the same ask (the reply was a
@@ -113,11 +113,11 @@ class Machine(Looping):
 
     __slots__ = (
         "_ancestors",
-        "_ports",
         "_restored",
         "cancelled",
         "failed_at",
         "flow",
+        "left_by",
         "outcome",
         "reason",
         "replies",
@@ -142,7 +142,7 @@ class Machine(Looping):
         self.prefix = ""  # of the names of nodes: the turn that this machine runs, as in `lines[3].`
         self.budget: Budget | None = None  # of all loops of the run; made for the first one
         size = len(flow.nodes)
-        self._ports: list[str | None] = [None] * size  # the port a node left by, or DOES_NOT_RUN; None: undecided
+        self.left_by: list[str | None] = [None] * size  # the port a node left by, or DOES_NOT_RUN; None: undecided
         self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._restored: frozenset[int] = frozenset()  # the nodes that have waited before
@@ -175,7 +175,7 @@ class Machine(Looping):
         self.waiting = dict(waiting)
         self._restored = frozenset(waiting)
         for index, each in self.settled.items():
-            self._ports[index] = each.port
+            self.left_by[index] = each.port
             self._ancestors[index] = self._mask(each.via) | 1 << index
             self._emitted += sum(isinstance(e, Emit) for e in each.effects)
         for index, value in loops.items():
@@ -273,11 +273,6 @@ class Machine(Looping):
             issued += self.advance()
         return issued
 
-    @property
-    def ports(self) -> tuple[str | None, ...]:
-        """The ports by which nodes have left, by their index; None of a node that did not run."""
-        return tuple([port if port != DOES_NOT_RUN else None for port in self._ports])
-
     def first_failure(self) -> tuple[str, str, str]:
         """The node that ended the run, else the first that left by a failure port, with its port and reason."""
         if self.failed_at or self.outcome == "failed":
@@ -371,7 +366,7 @@ class Machine(Looping):
     # ---- the sweep --------------------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        ports = self._ports
+        ports = self.left_by
         for node in self.flow.nodes:
             index = node.index
             if ports[index] is not None:
@@ -553,7 +548,7 @@ class Machine(Looping):
     ) -> None:
         index, port = node.index, outcome.port
         self.settled[index] = Settled(port, via, outcome.out, outcome.effects, outcome.reason, calls, names)
-        self._ports[index] = port
+        self.left_by[index] = port
         self._ancestors[index] = mask | 1 << index
         if port != "done" and (left_by := node.ports.get(port)) is not None and left_by.failure:
             self.notable = True

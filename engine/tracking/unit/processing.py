@@ -501,7 +501,7 @@ class UnitRun(WaitingRuns):
         if machine.notable or outcome == "failed":
             key = failure_key(machine, outcome)
         else:
-            key = RunKey(flow.name, flow.version, outcome, machine.ports)
+            key = RunKey(flow.name, flow.version, outcome, tuple(machine.left_by))
         about = None
         if document is not None:
             about = about_run(machine, key, self.context.debug, self.triggers.kept_share(outcome, flow.name))

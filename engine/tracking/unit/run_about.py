@@ -16,7 +16,7 @@ def failure_key(machine: Machine, outcome: str) -> RunKey:
     """Return the properties by which a run is counted in which something failed."""
     flow = machine.flow
     node, port, reason = machine.first_failure()
-    return RunKey(flow.name, flow.version, outcome, machine.ports, node, port, shape_of(reason)[:MAX_REASON])
+    return RunKey(flow.name, flow.version, outcome, tuple(machine.left_by), node, port, shape_of(reason)[:MAX_REASON])
 
 
 def about_run(machine: Machine, key: RunKey, debug: bool | str, share: float) -> About:
