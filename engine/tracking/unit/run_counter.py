@@ -18,7 +18,7 @@ class RunKey(Struct, frozen=True):
     """The properties of a run by which it is counted.
 
     `ports` are the ports by which its nodes left, by their index in the flow; empty or None of a node that did not run.
-    `node`, `port` and `reason` are of the first node that left by a failure port; the reason is a shape, without values.
+    `node`, `port` and `reason` are of the first node that left by a failure port; the reason is a shape.
     """
 
     flow: str
