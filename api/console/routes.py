@@ -4,11 +4,24 @@ from typing import Any, Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.console.pages import account, audit, flows, login, profiles, run, runs, search, users
+from api.console.pages import account, audit, flows, health, live, login, problems, profiles, run, runs, search, users
 from api.console.site import Site
 from api.console.static import static_handlers
 
-PAGES: Final[tuple[Any, ...]] = (account, audit, flows, login, profiles, run, runs, search, users)
+PAGES: Final[tuple[Any, ...]] = (
+    account,
+    audit,
+    flows,
+    health,
+    live,
+    login,
+    problems,
+    profiles,
+    run,
+    runs,
+    search,
+    users,
+)
 
 
 def console_handlers(site: Site) -> list[HTTPRouteHandler]:

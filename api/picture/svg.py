@@ -102,8 +102,10 @@ def _label(
     edge: PicturedEdge, path: Taken | None, widths: Mapping[tuple[str, str], tuple[float, str]] | None
 ) -> Markup:
     state = "" if path is None else _state(edge, path)
+    if widths is not None and (edge.source, edge.target) in widths:
+        state = "mind" if "failed" in edge.ports and len(edge.ports) == 1 else "wet"
     count = widths.get((edge.source, edge.target), (0.0, ""))[1] if widths is not None else ""
-    text = " ".join(part for part in (edge.text, count) if part)
+    text = count or edge.text
     if not text:
         return Markup()
     x, y = edge.label or _middle(edge.points)

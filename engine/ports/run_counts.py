@@ -77,7 +77,11 @@ RUN_COUNTS: Final = Kind(
 
 
 class RunTotals(Struct):
-    """The sums of a span of time. `moments` are the counts by the beginning of their minute or hour."""
+    """The sums of a span of time.
+
+    `moments` are the counts by the beginning of their minute or hour, and `failures` those of runs in which something
+    failed, by `RunCount.key`.
+    """
 
     since: int
     until: int
@@ -85,6 +89,7 @@ class RunTotals(Struct):
     runs: Counter[tuple[str, ...]] = field(default_factory=Counter)  # by `RunCount.key`
     ports: Counter[tuple[str, str, int, str]] = field(default_factory=Counter)  # by `PortCount.key`
     moments: dict[int, Counter[str]] = field(default_factory=dict)  # by outcome
+    failures: dict[tuple[str, ...], Counter[int]] = field(default_factory=dict)
 
     def add(self, stored: StoredRunCounts) -> None:
         """Add the counts of a document."""
@@ -92,6 +97,8 @@ class RunTotals(Struct):
         for run in stored.runs:
             self.runs[run.key] += run.count
             outcomes[run.outcome] += run.count
+            if run.node or run.outcome == "failed":
+                self.failures.setdefault(run.key, Counter())[stored.at] += run.count
         for port in stored.ports:
             self.ports[port.key] += port.count
 

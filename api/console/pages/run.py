@@ -60,7 +60,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
         record = await site.store.run(id)
         if record is None:
             raise NotFoundException(f"there is no run {id}: it was not kept, or it is older than the retention")
-        document = serialize_run(record)
+        document = site.shown(request, serialize_run(record))
         flow = await versions.find(record.flow, record.version)
         shown, path = view_of(document), taken(document)
         drawn, no_graph = _drawn(flow, path, shown, step)

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
 from api.access.option import access
+from api.console.counts import WINDOWS, Window, chart_of, facets_of, groups_of, window_of
 from api.console.queries import ask
 from api.console.run_view import view_of
 from api.console.site import Site, link
@@ -21,27 +22,39 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get(TAB, include_in_schema=False, opt=access("viewer"))
     async def runs(
-        request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
+        request: Request[Any, Any, Any], q: FromQuery[str] = "", window: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
         asked = await ask(site, "runs", q, after)
-        rows = [view_of(serialize_run(run)) for run in asked.page.items]  # type: ignore[arg-type]
-        older = link(TAB, q=q, after=asked.page.after) if asked.page.after else ""
+        shown = await window_of(site, window)
+        totals = shown.totals
+        chart, span = chart_of(totals) if totals.total() else (None, "")
         return site.page(
             request,
             "runs.html",
             tab=TAB,
             q=q,
             error=asked.problem,
-            said=f"{many(len(rows), 'kept run')} on this page, newest first.",
-            facets=[],
-            chart=None,
-            chart_span="",
-            groups=[],
-            groups_title="Failed, by reason",
-            rows=rows,
-            empty="Flows keep all runs that failed, and a share of the others.",
-            older=older,
-            newest=link(TAB, q=q) if after else "",
+            said=_said(shown, site),
+            windows=[(name, link(TAB, q=q, window=name), name == shown.name) for name in WINDOWS],
+            facets=facets_of(totals, TAB, q, window),
+            chart=chart,
+            chart_span=span,
+            groups=groups_of(totals, TAB),
+            rows=[view_of(site.shown(request, serialize_run(run))) for run in asked.page.items],  # type: ignore[arg-type]
+            filtered=bool(q),
+            older=link(TAB, q=q, window=window, after=asked.page.after) if asked.page.after else "",
+            newest=link(TAB, q=q, window=window) if after else "",
         )
 
     return [runs]
+
+
+def _said(window: Window, site: Site) -> str:
+    """Return what the list is a sample of: exact counts, and which runs are kept."""
+    totals, share = window.totals, site.project.settings.keep("finished")
+    rest = "all of the rest" if share >= 1 else "none of the rest" if share <= 0 else f"{share:.0%} of the rest"
+    return (
+        f"{many(totals.total(), 'run')} in the last {window.words}, {totals.total('failed'):,} failed, counted "
+        "exactly. Kept and listed are all that failed, in which a node left by a failure port, that logged a warning "
+        f"or an error, or that were debugged, and {rest}, unless a flow says otherwise."
+    )

@@ -38,6 +38,7 @@ public     GET  /health/ready
 public     GET  /schema
 public     GET  /schema/openapi.json
 public     GET  /tracker.js
+viewer     GET  /console
 viewer     GET  /console/flows
 viewer     GET  /console/flows/{name}
 public     GET  /console/login
@@ -55,6 +56,8 @@ admin      POST /console/users/keys/{name}/remove/it
 admin      POST /console/users/{name}/{change}
 viewer     GET  /console/profiles
 viewer     GET  /console/profiles/{id}
+viewer     GET  /console/health
+viewer     GET  /console/problems
 viewer     GET  /console/runs
 viewer     GET  /console/runs/{id}
 viewer     POST /console/search
