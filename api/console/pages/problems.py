@@ -107,6 +107,7 @@ def _problem(
 def _said(found: list[Problem], window: Window) -> str:
     failed = sum(each.failed for each in found)
     return (
-        f"Runs of the last {window.words} in which a node left by a failure port, by flow, node, port and reason; values "
-        f"are taken out of the reason, so one cause is one row. Counted exactly: {failed:,} of these runs failed."
+        f"Runs of the last {window.words} in which a node left by a failure port, by flow, node, port and reason; "
+        "values are taken out of the reason, so one cause is one row. "
+        f"Counted exactly: {failed:,} of these runs failed."
     )
