@@ -1,6 +1,6 @@
 """An event as pages list it: its type, a few of its properties, and the addresses that it leads to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ class EventView(Struct, frozen=True):
     runs: list[RunView] = []
 
 
-def event_view(event: Document, runs: list[Document] | None = None) -> EventView:
+def event_view(event: Document, runs: Sequence[Document] = ()) -> EventView:
     """Return an event, which may be masked, as a list shows it."""
     profile = str(event.get("profile") or "")
     return EventView(
@@ -43,7 +43,7 @@ def event_view(event: Document, runs: list[Document] | None = None) -> EventView
         profile=profile,
         link=path_of("events", str(event["id"])),
         profile_link=path_of("profiles", profile) if profile else "",
-        runs=[view_of(dict(run)) for run in runs or ()],
+        runs=[view_of(dict(run)) for run in runs],
     )
 
 

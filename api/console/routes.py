@@ -4,13 +4,28 @@ from typing import Any, Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from api.console.pages import account, audit, flows, health, live, login, problems, profiles, run, runs, search, users
+from api.console.pages import (
+    account,
+    audit,
+    events,
+    flows,
+    health,
+    live,
+    login,
+    problems,
+    profiles,
+    run,
+    runs,
+    search,
+    users,
+)
 from api.console.site import Site
 from api.console.static import static_handlers
 
 PAGES: Final[tuple[Any, ...]] = (
     account,
     audit,
+    events,
     flows,
     health,
     live,

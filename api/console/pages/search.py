@@ -20,7 +20,7 @@ from engine.profile.value import dotted
 from engine.tracking.operations.key_search import USUAL, profile_of
 
 MOST: Final = 2_000  # characters of a search
-KINDS: Final = ("runs", "events", "profiles", "deliveries", "rejected")  # whose queries are tried, in this order
+KINDS: Final = ("events", "runs", "profiles", "deliveries", "rejected")  # whose queries are tried, in this order
 
 
 def handlers(site: Site) -> list[HTTPRouteHandler]:

@@ -61,7 +61,7 @@ async def timeline(
     )
     floor = max([oldest for _, oldest in pages if oldest is not None], default=None)
     (events, _), (deliveries, _), (rejected, _) = pages
-    runs = await _runs(store, [event.id for event in events])
+    runs = await runs_of_events(store, [event.id for event in events])
     entries = [
         *[Entry(event.received, "event", event, runs.get((event.source, event.id), ())) for event in events],
         *[Entry(each.at, "delivery", each) for each in deliveries],
@@ -97,8 +97,8 @@ async def _page(
     return records, oldest if oldest < newest else oldest - 1  # a page of one moment must lead on as well
 
 
-async def _runs(store: Searches, events: Sequence[str]) -> dict[tuple[str, str], tuple[RunRecord, ...]]:
-    """Return the stored runs of events, oldest first, by source and id of the event."""
+async def runs_of_events(store: Searches, events: Sequence[str]) -> dict[tuple[str, str], tuple[RunRecord, ...]]:
+    """Return the stored runs of events, oldest first, by source and id of the event. Raises `Unavailable`."""
     parts = [tuple(events[start : start + EVENTS_AT_ONCE]) for start in range(0, len(events), EVENTS_AT_ONCE)]
     pages = await asyncio.gather(
         *[store.search(Query(SEARCHABLE[RUNS.name], Is(Field("event"), part)), MAX_RUNS) for part in parts]

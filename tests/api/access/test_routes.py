@@ -39,6 +39,8 @@ public     GET  /schema
 public     GET  /schema/openapi.json
 public     GET  /tracker.js
 viewer     GET  /console
+viewer     GET  /console/events
+viewer     GET  /console/events/{id}
 viewer     GET  /console/flows
 viewer     GET  /console/flows/{name}
 public     GET  /console/login

@@ -7,6 +7,7 @@ IMAGE: Final = "<img src=x onerror=alert(1)>"
 BREAKS_OUT: Final = "\"'></script></svg><script>alert(1)</script>"
 TURNED: Final = "\u202eevil\u2066"
 CONTROLS: Final = "a\x00b\x07c\x1b[31m"
+INLINE: Final = frozenset({"a", "b", "bdi", "code", "i", "kbd", "rp", "rt", "ruby", "span", "time"})
 HOSTILE: Final = f"{IMAGE}{BREAKS_OUT}{TURNED}\x07\x1b[31m"
 
 
@@ -22,6 +23,11 @@ class Parsed(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element."""
         self.elements.append((tag, dict(attrs)))
+        self.pieces.append("" if tag in INLINE else " ")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End an element."""
+        self.pieces.append("" if tag in INLINE else " ")
 
     def handle_data(self, data: str) -> None:
         """Note a text."""
