@@ -112,7 +112,7 @@ def create_app(
     runner = JavaScriptRunner()  # begins no process before one is needed
     scripting = scripting or javascript(runner, performer or lookups, lambda: pipeline.project.targets)
     scripts = TaskScripts(scripting, ForeignProcessing(Tracker(pipeline), gate))
-    directory = Directory(store, clock, lambda: pipeline.project.settings.public_url)
+    directory = Directory(store, clock, lambda: pipeline.project)
     background = Background(pipeline, gate, lookups, spooling, rules, scripts, keeps_up=keeps_up)
 
     @asynccontextmanager

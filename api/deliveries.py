@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Final
 
-from litestar import Router, get, post
+from litestar import Request, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.access.audit import audited
+from api.access.directory import mask_of
 from api.access.option import access
 from api.description.operation import described
 from api.documents.record import DELIVERY, SUMMARY, Delivery, DeliverySummaryPage
@@ -56,6 +58,7 @@ def deliveries_router(pipeline: Pipeline) -> Router:
         | described("listDeliveries", DeliverySummaryPage, example={"items": [SUMMARY], "after": None}),
     )
     async def several(
+        request: Request[Any, Any, Any],
         target: Target = None,
         flow: Flow = None,
         in_state: State = None,
@@ -68,26 +71,32 @@ def deliveries_router(pipeline: Pipeline) -> Router:
             items, following = await operations.page(Choice((), target, flow, in_state), limit, after or None)
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
-        return Summaries([summary_of(each) for each in items], following)
+        mask = mask_of(request)
+        return Summaries([mask.delivery(summary_of(each)) for each in items], following)
 
     @get(
         "/deliveries/{id:str}",
         summary="A delivery with its message",
         opt=access("viewer") | described("readDelivery", Delivery, example=DELIVERY),
     )
-    async def one(id: FromPath[str]) -> dict[str, Any]:
+    async def one(request: Request[Any, Any, Any], id: FromPath[str]) -> dict[str, Any]:
         found = await operations.one(id)
         if found is None:
             raise NotFoundException(f"there is no delivery {id}")
-        return serialize_delivery(found)
+        return mask_of(request).delivery(serialize_delivery(found))
 
-    async def changed(what: Change, chosen: DeliveryChoice) -> ChangedDeliveries:
+    async def changed(request: Request[Any, Any, Any], what: Change, chosen: DeliveryChoice) -> ChangedDeliveries:
         if not (chosen.ids or chosen.target or chosen.flow):
             raise Refusal("malformed", "name deliveries by `ids`, a `target` or a `flow`")
         if len(chosen.ids) > IDS_AT_ONCE:
             raise Refusal("malformed", f"`ids` holds more than {IDS_AT_ONCE}: send them in several requests")
+        wanted = [f"delivery/{id}" for id in chosen.ids]
+        wanted += [f"{kind}/{name}" for kind, name in (("target", chosen.target), ("flow", chosen.flow)) if name]
         try:
-            return await operations.change(what, Choice(chosen.ids, chosen.target, chosen.flow), chosen.after)
+            async with audited(request, f"{what} deliveries", *wanted) as notes:
+                done = await operations.change(what, Choice(chosen.ids, chosen.target, chosen.flow), chosen.after)
+                notes.detail = f"{len(done.changed)} changed"
+            return done
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
 
@@ -99,8 +108,8 @@ def deliveries_router(pipeline: Pipeline) -> Router:
         opt=access("operator")
         | described("retryDeliveries", ChangedDeliveries, example=CHANGED, body={"ids": ["d-1"]}),
     )
-    async def retry(data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
-        return await changed("retry", data)
+    async def retry(request: Request[Any, Any, Any], data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
+        return await changed(request, "retry", data)
 
     @post(
         "/deliveries/drop",
@@ -110,8 +119,8 @@ def deliveries_router(pipeline: Pipeline) -> Router:
         opt=access("operator")
         | described("dropDeliveries", ChangedDeliveries, example=CHANGED, body={"target": "crm"}),
     )
-    async def drop(data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
-        return await changed("drop", data)
+    async def drop(request: Request[Any, Any, Any], data: JSONBody[DeliveryChoice]) -> ChangedDeliveries:
+        return await changed(request, "drop", data)
 
     return Router("/", route_handlers=[several, one, retry, drop], tags=["deliveries"])
 

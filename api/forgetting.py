@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
-from litestar import Router, get, post
+from litestar import Request, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
+from api.access.audit import audited
 from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import FORGETTING
@@ -99,9 +100,12 @@ def forgetting_router(forgettings: Forgettings) -> Router:
         opt=access("admin")
         | described("forgetProfile", ForgettingDocument, status=202, says="It has begun", example=FORGETTING),
     )
-    async def forget(id: FromPath[str], claims: Claims = False) -> dict[str, Any]:
+    async def forget(request: Request[Any, Any, Any], id: FromPath[str], claims: Claims = False) -> dict[str, Any]:
         try:
-            return serialize_begun(await forgettings.begin(id, claims))
+            async with audited(request, "forget a profile") as notes:  # the entry must not keep the erased id
+                begun = await forgettings.begin(id, claims)
+                notes.subjects = (f"forgetting/{begun.id}",)
+            return serialize_begun(begun)
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 

@@ -13,6 +13,7 @@ from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.access.audit import audited
 from api.access.option import access
 from api.description.operation import described
 from api.documents.importing import ANSWER, FILE, PART, STATE, ImportAnswer, ImportState
@@ -89,9 +90,11 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines) -> Router:
         again: Again = False,
     ) -> dict[str, Any]:
         """Import the rows of the body, CSV, JSON, NDJSON or Avro, gzip or not. The answer is the summary."""
-        return await server.whole(
-            await request.body(), ImportPart(source=source, mapping=mapping, file=file, flows=flows, again=again)
-        )
+        part = ImportPart(source=source, mapping=mapping, file=file, flows=flows, again=again)
+        async with audited(request, "import a file", f"source/{source}") as notes:
+            done = await server.whole(await request.body(), part)
+            notes.detail = f"{done['stored']} events"
+        return done
 
     @get(
         "/import/{digest:str}",
@@ -111,10 +114,13 @@ def import_router(pipeline: Pipeline, pipelines: ImportPipelines) -> Router:
         opt=access("admin")
         | described("beginImport", ImportState, 400, 403, 404, 409, example=STATE, body=_BEGIN, parameters=_DIGESTS),
     )
-    async def begin(digest: FromPath[str], data: JSONBody[ImportPart]) -> dict[str, Any]:
+    async def begin(
+        request: Request[Any, Any, Any], digest: FromPath[str], data: JSONBody[ImportPart]
+    ) -> dict[str, Any]:
         """The answer says how many rows are done already, and the `by` that the parts carry."""
         job = server.job(_checked(digest), data)
-        return serialize_import(await server.begun(job, data))
+        async with audited(request, "import a file", f"source/{data.source}", f"import/{digest[:12]}"):
+            return serialize_import(await server.begun(job, data))
 
     @post(
         "/import/{digest:str}/rows",

@@ -11,12 +11,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from api.access.audit import audited
+from api.access.directory import mask_of
 from api.access.option import access
+from api.access.principal import principal_of
 from api.description.operation import BINARY, Answer, Content, described
 from api.documents.profile import PROFILE
 from api.documents.profile import Profile as ProfileDocument
 from api.documents.record import COUNTS, EVENT, REJECTED, RUN, SESSION, Counts, RejectedEvent, Run
 from api.export_archive import write_archive
+from api.problem import HttpProblem
 from api.schemas import schema_handlers
 from api.search import search_handler
 from api.segments import segment_handlers
@@ -59,36 +63,37 @@ def _record_handlers(store: Store, ledger: Ledger) -> list[HTTPRouteHandler]:
         summary="A stored run with its trace",
         opt=access("viewer") | described("readRun", Run, example=RUN),
     )
-    async def run(id: FromPath[str]) -> dict[str, Any]:
-        return serialize_run(_found(await store.run(id), f"run {id}"))
+    async def run(request: Request[Any, Any, Any], id: FromPath[str]) -> dict[str, Any]:
+        return mask_of(request).run(serialize_run(_found(await store.run(id), f"run {id}")))
 
     @get(
         "/events/{id:str}",
         summary="A stored event",
         opt=access("viewer") | described("readEvent", StoredEvent, example=EVENT),
     )
-    async def event(id: FromPath[str]) -> dict[str, Any]:
-        found: dict[str, Any] = msgspec.to_builtins(_found(await store.event(id), f"event {id}"))
-        return found
+    async def event(request: Request[Any, Any, Any], id: FromPath[str]) -> dict[str, Any]:
+        return mask_of(request).event(msgspec.to_builtins(_found(await store.event(id), f"event {id}")))
 
     @get(
         "/events/{id:str}/runs",
         summary="The stored runs of an event, with their traces",
         opt=access("viewer") | described("listRunsOfEvent", list[Run], example=[RUN]),
     )
-    async def runs_of(id: FromPath[str]) -> list[dict[str, Any]]:
+    async def runs_of(request: Request[Any, Any, Any], id: FromPath[str]) -> list[dict[str, Any]]:
         runs = await store.runs_of(id)
         if not runs:
             _found(await store.event(id), f"event {id}")
-        return [serialize_run(run) for run in runs]
+        mask = mask_of(request)
+        return [mask.run(serialize_run(run)) for run in runs]
 
     @get(
         "/rejected",
         summary="The newest rejected events, with their reasons",
         opt=access("viewer") | described("listRejectedEvents", list[RejectedEvent], example=[REJECTED]),
     )
-    async def rejected() -> list[dict[str, Any]]:
-        return [serialize_rejected(one) for one in await store.rejected(100)]
+    async def rejected(request: Request[Any, Any, Any]) -> list[dict[str, Any]]:
+        mask = mask_of(request)
+        return [mask.rejected(serialize_rejected(one)) for one in await store.rejected(100)]
 
     @get(
         "/counts",
@@ -111,9 +116,11 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
         summary="The profile that an id leads to",
         opt=access("viewer") | described("readProfile", ProfileDocument, example=PROFILE),
     )
-    async def profile(id: FromPath[str], why: Why = False, claims: Claims = False) -> dict[str, Any]:
+    async def profile(
+        request: Request[Any, Any, Any], id: FromPath[str], why: Why = False, claims: Claims = False
+    ) -> dict[str, Any]:
         stored, fields = await stored_profile(id), project().settings.fields
-        document = operator_view(stored, fields, id)
+        document = mask_of(request).profile(operator_view(stored, fields, id))
         if claims:
             document["claims"] = msgspec.to_builtins(await claiming(store, stored, id))
         return document | ({"why": explain_identity(stored, fields)} if why else {})
@@ -123,25 +130,30 @@ def _profile_handlers(store: Store, project: Callable[[], Project], clock: Clock
         summary="All that is stored of a profile, as a ZIP file",
         opt=access("admin") | described("exportProfile", ARCHIVE),
     )
-    async def exported(id: FromPath[str]) -> Stream:
-        return await _archive(store, project(), id, clock.now())
+    async def exported(request: Request[Any, Any, Any], id: FromPath[str]) -> Stream:
+        if not principal_of(request).sees_personal:
+            raise HttpProblem(403, "an export is personal data: show personal data first, or use the admin key")
+        async with audited(request, "export a profile", f"profile/{id}"):
+            return await _archive(store, project(), id, clock.now())
 
     @get(
         "/profiles/{id:str}/events",
         summary="The newest events of a profile, whichever of its ids they came under",
         opt=access("viewer") | described("listEventsOfProfile", list[StoredEvent], example=[EVENT]),
     )
-    async def profile_events(id: FromPath[str]) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(event) for event in await events_of(store, await stored_profile(id), 100)]
+    async def profile_events(request: Request[Any, Any, Any], id: FromPath[str]) -> list[dict[str, Any]]:
+        mask, stored = mask_of(request), await stored_profile(id)
+        return [mask.event(msgspec.to_builtins(event)) for event in await events_of(store, stored, 100)]
 
     @get(
         "/profiles/{id:str}/sessions",
         summary="The sessions of a profile's newest events",
         opt=access("viewer") | described("listSessionsOfProfile", list[Session], example=[SESSION]),
     )
-    async def profile_sessions(id: FromPath[str]) -> list[dict[str, Any]]:
+    async def profile_sessions(request: Request[Any, Any, Any], id: FromPath[str]) -> list[dict[str, Any]]:
         events = await events_of(store, await stored_profile(id), 100)
-        return [msgspec.to_builtins(session) for session in await sessions_of(store, events)]
+        mask = mask_of(request)
+        return [mask.session(msgspec.to_builtins(session)) for session in await sessions_of(store, events)]
 
     return [profile, exported, profile_events, profile_sessions]
 

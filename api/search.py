@@ -9,7 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from msgspec import Meta, Struct
 
+from api.access.directory import mask_of
 from api.access.guard import require_role
+from api.access.guessing import require_no_guessing
 from api.access.option import access
 from api.access.principal import principal_of
 from api.description.operation import Operation, Parameter, json_answer, operations
@@ -53,12 +55,14 @@ def search_handler(store: Searches, project: Callable[[], Project], clock: Clock
             require_role(principal_of(request), "admin")
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
-        query = _query(q, searchable_of(kind), project(), clock.now())
+        query, mask = _query(q, searchable_of(kind), project(), clock.now()), mask_of(request)
+        require_no_guessing(query, mask)
         try:
             page = await store.search(query, limit, after or None)
         except BadCursor as bad:
             raise Refusal("malformed", str(bad)) from bad
-        return Found([serialize_record(one, query.declared) for one in page.items], page.after)
+        found = [mask.view(kind, serialize_record(one, query.declared)) for one in page.items]
+        return Found(found, page.after)
 
     return search
 

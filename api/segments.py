@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.access.directory import mask_of
 from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import SEGMENT, Segments
@@ -46,7 +47,7 @@ def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock)
         summary="Whether a profile belongs to a segment, and why",
         opt=access("viewer") | described("explainMembership", Membership, example=MEMBERSHIP),
     )
-    async def membership(id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
+    async def membership(request: Request[Any, Any, Any], id: FromPath[str], segment: FromPath[str]) -> dict[str, Any]:
         profile = await resolve_profile(store, id)
         if profile is None:
             raise NotFoundException(f"no profile has the id {id}: it is what /track answers as `profile.id`")
@@ -54,7 +55,6 @@ def segment_handlers(store: Store, project: Callable[[], Project], clock: Clock)
             explained = explain_segment(project(), profile, segment, clock.now())
         except NoSuchSegment as unknown:
             raise NotFoundException(str(unknown)) from unknown
-        plain: dict[str, Any] = msgspec.to_builtins(explained)
-        return plain
+        return mask_of(request).explained(msgspec.to_builtins(explained))
 
     return [segments, membership]

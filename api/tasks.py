@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Request, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from api.access.audit import audited
+from api.access.directory import mask_of
+from api.access.mask import Mask
 from api.access.option import access
 from api.description.operation import described
 from api.documents.operating import FIRED, SUMMARY, TASK, FiringResult, TaskSummary
@@ -40,8 +43,8 @@ def task_router(scheduler: Scheduler) -> Router:
         summary="A task or a flow with a schedule: its state, and the log of its firings",
         opt=access("viewer") | described("readTask", TaskDocument, example=TASK),
     )
-    async def task(name: FromPath[str]) -> dict[str, Any]:
-        return serialize_details(await _found(scheduler, name))
+    async def task(request: Request[Any, Any, Any], name: FromPath[str]) -> dict[str, Any]:
+        return _seen(serialize_details(await _found(scheduler, name)), mask_of(request))
 
     @post(
         "/tasks/{name:str}/run",
@@ -50,16 +53,19 @@ def task_router(scheduler: Scheduler) -> Router:
         guards=[no_foreign_page],
         opt=access("operator") | described("fireTask", FiringResult, 409, example=FIRED),
     )
-    async def run(name: FromPath[str]) -> dict[str, Any]:
+    async def run(request: Request[Any, Any, Any], name: FromPath[str]) -> dict[str, Any]:
+        mask = mask_of(request)
         try:
-            firing = await scheduler.run_now(name)
+            async with audited(request, "fire a task", f"task/{name}"):
+                firing = await scheduler.run_now(name)
         except NoTask as unknown:
             raise _not_found(name) from unknown
         except Busy as busy:
             raise HttpProblem(409, f"`{name}` is being fired: wait for its end") from busy
         done, _ = await asyncio.wait([firing], timeout=WAIT_SECONDS)
         record = firing.result() if done else None
-        return {"task": name, "running": not done, "firing": None if record is None else serialize_record(record)}
+        shown = None if record is None else _seen_firing(serialize_record(record), mask)
+        return {"task": name, "running": not done, "firing": shown}
 
     @post(
         "/tasks/{name:str}/pause",
@@ -69,9 +75,11 @@ def task_router(scheduler: Scheduler) -> Router:
         opt=access("operator")
         | described("pauseTask", TaskDocument, example={**TASK, "state": "paused", "next": None}),
     )
-    async def pause(name: FromPath[str]) -> dict[str, Any]:
+    async def pause(request: Request[Any, Any, Any], name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
-        return serialize_details(await scheduler.pause(name))
+        async with audited(request, "pause a task", f"task/{name}"):
+            paused = serialize_details(await scheduler.pause(name))
+        return _seen(paused, mask_of(request))
 
     @post(
         "/tasks/{name:str}/resume",
@@ -80,11 +88,22 @@ def task_router(scheduler: Scheduler) -> Router:
         guards=[no_foreign_page],
         opt=access("operator") | described("resumeTask", TaskDocument, example=TASK),
     )
-    async def resume(name: FromPath[str]) -> dict[str, Any]:
+    async def resume(request: Request[Any, Any, Any], name: FromPath[str]) -> dict[str, Any]:
         await _found(scheduler, name)
-        return serialize_details(await scheduler.resume(name))
+        async with audited(request, "resume a task", f"task/{name}"):
+            resumed = serialize_details(await scheduler.resume(name))
+        return _seen(resumed, mask_of(request))
 
     return Router("/", route_handlers=[tasks, task, run, pause, resume], tags=["schedules"])
+
+
+def _seen(task: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    """Return a task as a mask leaves it: scripts may keep and log any data."""
+    return task | {"values": mask.whole(task["values"]), "log": [_seen_firing(each, mask) for each in task["log"]]}
+
+
+def _seen_firing(record: dict[str, Any], mask: Mask) -> dict[str, Any]:
+    return record | {"reason": mask.text(record["reason"]), "log": mask.whole(record["log"])}
 
 
 async def _found(scheduler: Scheduler, name: str) -> Task:

@@ -3,13 +3,15 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from litestar import Router, post
+from litestar import Request, Router, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from api.access.audit import audited
+from api.access.directory import mask_of
 from api.access.option import access
 from api.description.operation import described
 from api.documents.profile import UNMERGED
@@ -37,9 +39,12 @@ def identity_router(pipeline: Pipeline) -> Router:
         opt=access("operator")
         | described("unmergeProfile", UnmergedDocument, example=UNMERGED, body={"link": "5d1f2c"}),
     )
-    async def unmerge(id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
+    async def unmerge(request: Request[Any, Any, Any], id: FromPath[str], data: JSONBody[LinkName]) -> dict[str, Any]:
+        mask = mask_of(request)
         try:
-            return serialize_unmerged(await unmerge_served(pipeline, id, data.link))
+            async with audited(request, "unmerge a profile", f"profile/{id}", f"link/{data.link}"):
+                undone = serialize_unmerged(await unmerge_served(pipeline, id, data.link))
+            return undone | {"profiles": [mask.profile(each) for each in undone["profiles"]]}
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
 

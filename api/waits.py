@@ -4,11 +4,13 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Request, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
+from api.access.audit import audited
+from api.access.directory import mask_of
 from api.access.option import access
 from api.description.operation import described
 from api.documents.record import WAIT, ListedWait
@@ -53,11 +55,16 @@ def waits_router(pipeline: Pipeline) -> Router:
         opt=access("viewer") | described("listWaits", list[ListedWait], example=[WAIT]),
     )
     async def waits(
-        flow: Flow = "", version: Version = "", failed: Failed = False, limit: Limit = 100
+        request: Request[Any, Any, Any],
+        flow: Flow = "",
+        version: Version = "",
+        failed: Failed = False,
+        limit: Limit = 100,
     ) -> list[dict[str, Any]]:
+        mask = mask_of(request)
         found: list[dict[str, Any]] = []
         async for one in failed_runs(store, flow, version) if failed else open_waits(store, flow, version):
-            found.append(msgspec.to_builtins(one))
+            found.append(mask.view("waits", msgspec.to_builtins(one)))
             if len(found) == limit:
                 break
         return found
@@ -67,12 +74,12 @@ def waits_router(pipeline: Pipeline) -> Router:
         summary="A run that waits, as its profile has it now",
         opt=access("viewer") | described("readWait", OpenWait, example=WAIT),
     )
-    async def wait(id: FromPath[str]) -> dict[str, Any]:
+    async def wait(request: Request[Any, Any, Any], id: FromPath[str]) -> dict[str, Any]:
         try:
             found: dict[str, Any] = msgspec.to_builtins(await open_wait(store, id))
         except NotFound as unknown:
             raise NotFoundException(str(unknown)) from unknown
-        return found
+        return mask_of(request).view("waits", found)
 
     @post(
         "/waits/cancel",
@@ -84,10 +91,14 @@ def waits_router(pipeline: Pipeline) -> Router:
             "cancelWaits", CancelledWaits, example={"cancelled": [WAIT], "failed": {}}, body={"flow": "remind"}
         ),
     )
-    async def cancel(data: JSONBody[WaitChoice]) -> CancelledWaits:
+    async def cancel(request: Request[Any, Any, Any], data: JSONBody[WaitChoice]) -> CancelledWaits:
         if bool(data.ids) == bool(data.flow or data.version):
             raise HttpProblem(400, "name the `ids` of waits, or a `flow` or `version`")
         ids = data.ids or [wait.id async for wait in open_waits(store, data.flow, data.version)]
-        return await cancel_each(ids, partial(cancel_served, pipeline))
+        wanted = [f"wait/{id}" for id in ids] if data.ids else [f"flow/{data.flow or data.version}"]
+        async with audited(request, "cancel waits", *wanted) as notes:
+            done = await cancel_each(ids, partial(cancel_served, pipeline))
+            notes.detail = f"{len(done.cancelled)} cancelled"
+        return done
 
     return Router("/", route_handlers=[waits, wait, cancel], tags=["waits"])

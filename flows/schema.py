@@ -19,6 +19,7 @@ class FieldOfFile(Struct, frozen=True, kw_only=True):
 
     type: Annotated[str, Meta(description="The type of its values, e.g. DOUBLE")]
     description: str = ""
+    personal: Annotated[bool, Meta(description="Mask its values for those who may not see personal data")] = False
 
 
 class SchemaFile(Struct, frozen=True, kw_only=True):
@@ -98,4 +99,6 @@ def _field(name: str, given: str | FieldOfFile, problems: list[Problem]) -> Decl
         message, remedy = f"`{written[:80]}` is not a type of fields", type_remedy(written)
         problems.append(Problem(code="H431", message=message, path=at, help=remedy))
         return None
-    return DeclaredField(type=type, description="" if isinstance(given, str) else given.description)
+    if isinstance(given, str):
+        return DeclaredField(type=type)
+    return DeclaredField(type=type, description=given.description, personal=given.personal)

@@ -43,6 +43,7 @@ class Credentials:
             return ADMIN
         key = await self._directory.keys.find(given)
         if key is not None:
+            await self._directory.masks.load()
             return _of_access_key(key)
         await self._wrong.wait_turn()
         raise HttpProblem(401, f"this is no key of this server: {HOW_TO}", CHALLENGE)
@@ -53,6 +54,7 @@ class Credentials:
         known = None if secret is None else await self._directory.logins.find(secret)
         if known is None:
             raise HttpProblem(401, HOW_TO, CHALLENGE)
+        await self._directory.masks.load()
         return _of_user(known, self._directory.clock.now())
 
 

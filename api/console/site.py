@@ -12,7 +12,9 @@ from litestar import Request, Response
 from markupsafe import Markup
 from msgspec import Struct
 
+from api.access.directory import mask_of
 from api.access.principal import Principal
+from api.access.shown import shown
 from api.console.environment import environment
 from engine.ports.store import Store
 from engine.ports.world import Clock
@@ -72,7 +74,7 @@ class Site:
 
     def shown(self, request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
         """Return a document as the sender of a request may see it. Pages show nothing else."""
-        return document
+        return shown(mask_of(request), document)
 
     def page(
         self, request: Request[Any, Any, Any], template: str, *, tab: str = "", status: int = 200, **context: Any

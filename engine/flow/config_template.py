@@ -13,6 +13,7 @@ from engine.language.absent import Unfit
 from engine.language.expression import Condition
 from engine.language.path import Scope
 from engine.language.value import Value
+from engine.problem import KeyPath
 
 
 class EvaluatedExpression(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,6 +87,11 @@ class ConfigTemplate:
             for condition in [part] if isinstance(part, Condition) else part.values():
                 reads += condition.reads
         return any(read.path[0] == "profile" for read in reads)
+
+    @property
+    def entries_read(self) -> list[tuple[KeyPath, tuple[str, ...]]]:
+        """The reads of the templates of the config: the key path within a field, and the path that is read."""
+        return [(at, read.path) for value in self._values.values() for at, read in value.reads]
 
     def explain(self, scope: Scope) -> tuple[tuple[EvaluatedExpression, ...], dict[str, Any]]:
         """For traces: the conditions with their evaluated parts, and the values that templates read. Never raises."""

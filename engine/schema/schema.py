@@ -21,6 +21,7 @@ class DeclaredField(Struct, frozen=True, kw_only=True):
 
     type: ValueType
     description: str = ""
+    personal: bool = False  # its values are masked for those who may not see personal data
 
 
 class Schema(Struct, frozen=True, kw_only=True):

@@ -56,10 +56,10 @@ class Console:
         return secret
 
 
-async def console_of(serve: Serve) -> Console:
-    """Return a console of a small project, whose clock stands still."""
+async def console_of(serve: Serve, served: Any = None) -> Console:
+    """Return a console of a small project, or of a `served` one, whose clock stands still."""
     clock, store = ManualClock(), MemoryStore()
-    client = await serve(project(FLOW), stranger=True, clock=clock, store=store)
+    client = await serve(served or project(FLOW), stranger=True, clock=clock, store=store)
     return Console(client, clock, store)
 
 

@@ -262,7 +262,7 @@ async def test_a_login_leads_nowhere_else(console: Console, next: str) -> None:
     assert len(answer.headers.get_list("set-cookie")) == 1
 
 
-async def test_a_role_that_is_too_low_is_told_which_one_it_takes(console: Console) -> None:
+async def test_a_refusal_names_the_role_that_it_takes(console: Console) -> None:
     await console.add("ann", "viewer", PASSWORD)
     await console.sign_in("ann", PASSWORD)
     page = await console.get("/console/users")
