@@ -142,6 +142,7 @@ def create_app(
     guard = AccessGuard(Credentials(admin_key, directory), directory)
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
+    app.state.open_breakers = open_breakers
     return app
 
 

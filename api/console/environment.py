@@ -10,6 +10,7 @@ from api.console.static import address_of
 
 FILTERS: Final = {
     "ago": words.ago,
+    "ahead": words.ahead,
     "clock": words.clock,
     "day": words.day,
     "iso": words.iso,

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from api.console.pages import (
     account,
     audit,
+    deliveries,
     events,
     flows,
     health,
@@ -25,6 +26,7 @@ from api.console.static import static_handlers
 PAGES: Final[tuple[Any, ...]] = (
     account,
     audit,
+    deliveries,
     events,
     flows,
     health,

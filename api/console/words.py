@@ -59,6 +59,16 @@ def ago(ms: int, now: int) -> str:
     return "just now" if seconds < 5 else f"{seconds} seconds ago"
 
 
+def ahead(ms: int, now: int) -> str:
+    """Return in how long a time is, in the largest unit that fits."""
+    seconds = max(0, -((now - ms) // 1000))
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"in {count} {unit}{'s' if count > 1 else ''}"
+    return f"in {seconds} s"
+
+
 def short_id(id: str | None) -> str:
     """Return an id, cut to eight digits if it is one of ours."""
     return "" if id is None else _LONG_ID.sub(r"\1…", visible(id))

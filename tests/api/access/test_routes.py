@@ -39,6 +39,10 @@ public     GET  /schema
 public     GET  /schema/openapi.json
 public     GET  /tracker.js
 viewer     GET  /console
+viewer     GET  /console/deliveries
+viewer     GET  /console/deliveries/{id}
+operator   GET  /console/deliveries/change
+operator   POST /console/deliveries/{what}
 viewer     GET  /console/events
 viewer     GET  /console/events/{id}
 viewer     GET  /console/flows
