@@ -31,7 +31,8 @@ def serialize_record(record: Struct, fields: Fields) -> dict[str, Any]:
 def serialize_run(run: RunRecord) -> dict[str, Any]:
     """Return a run with its trace."""
     trace = _plain(run.trace)
-    known = {name: value for name, value in msgspec.structs.asdict(run).items() if name != "trace"}
+    known = {name: value for name, value in msgspec.structs.asdict(run).items() if name not in {"trace", "recording"}}
+    known["recorded"] = bytes(run.recording) != b"null"
     return {**known, **(trace if isinstance(trace, dict) else {"trace": trace})}
 
 

@@ -74,6 +74,8 @@ class Run(Struct, frozen=True):
     nodes: list[str] = []
     logs: list[str] = []
     share: float | None = None
+    recorded: bool = False
+    replay_of: str | None = None
     run: str | UnsetType = UNSET
     waits: Any = UNSET
 

@@ -196,6 +196,16 @@ class Machine(Looping):
         return machine
 
     @property
+    def first_state(self) -> RunState:
+        """The state before any node has run."""
+        return self._states[0]
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether the run was restored: it has run before, and has waited."""
+        return bool(self._restored)
+
+    @property
     def over(self) -> bool:
         """Whether the run has ended: no node will run, and replies are ignored."""
         return self.outcome is not None

@@ -47,7 +47,7 @@ RUNS: Final = Kind(
     record=RunRecord,
     lifecycle="appended",
     time="at",
-    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("trace",)),
+    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("trace", "recording")),
     event="event",
     indexed=("event",),
     retained=True,

@@ -96,6 +96,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     nodes: tuple[str, ...] = ()
     logs: tuple[str, ...] = ()
     share: float | None = None
+    recording: Raw = field(default_factory=lambda: Raw(b"null"))  # see `engine.flow.recording`
+    replay_of: str | None = None  # the run that was done again
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

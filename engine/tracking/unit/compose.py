@@ -332,6 +332,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         session=session["id"] if session else None,
         type=result.event.type,
         us=(result.trace or {}).get("duration_us"),
+        recording=Raw(result.recording or b"null"),
         **({} if result.about is None else _about(result.about)),
     )
 

@@ -78,6 +78,7 @@ class FlowResult(Struct, frozen=True):
     names: tuple[str, ...] = ()  # which distinguish its record from others of the event and the flow in the unit
     counted: RunKey | None = None  # of a run that has ended, or pauses
     about: About | None = None  # of a run whose trace is kept
+    recording: bytes | None = None  # of such a run, if it can run again from it
 
 
 class GivenUp(Struct, frozen=True):

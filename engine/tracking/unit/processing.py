@@ -29,6 +29,7 @@ from engine.flow.effect import (
 from engine.flow.machine import Machine
 from engine.flow.output_limits import MAX_EMITTED, MAX_EMITTED_BYTES, UNMEASURED, emitted_bytes, outgrowth
 from engine.flow.plan import Flow, tests_profile
+from engine.flow.recording import encoded_recording
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
@@ -502,9 +503,12 @@ class UnitRun(WaitingRuns):
             key = failure_key(machine, outcome)
         else:
             key = RunKey(flow.name, flow.version, outcome, tuple(machine.left_by))
-        about = None
+        about = recording = None
         if document is not None:
+            recording = encoded_recording(machine)
             about = about_run(machine, key, self.context.debug, self.triggers.kept_share(outcome, flow.name))
         self.effects.flows.append(
-            FlowResult(event, flow.name, flow.version, outcome, document, others, counted=key, about=about)
+            FlowResult(
+                event, flow.name, flow.version, outcome, document, others, counted=key, about=about, recording=recording
+            )
         )
