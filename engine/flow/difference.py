@@ -12,7 +12,7 @@ _EMITTED = frozenset({"emit"})
 
 
 class Summary(Struct, frozen=True):
-    """What a run did, without times: its outcome and reason, its path, and its effects as lines."""
+    """The deeds of a run, without times: its outcome and reason, its path, and its effects as lines."""
 
     outcome: str
     reason: str

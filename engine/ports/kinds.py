@@ -13,6 +13,7 @@ from engine.ports.kind import AnyKind, Kind, Owners
 from engine.ports.login import Login
 from engine.ports.outbox import StoredDelivery
 from engine.ports.records import CacheEntry, Rejected, RunRecord, StoredEvent
+from engine.ports.replay import REPLAYS
 from engine.ports.run_counts import RUN_COUNTS
 from engine.ports.task import Task
 from engine.ports.waiting_run import Arrival, WaitingRun
@@ -173,7 +174,7 @@ LOGINS: Final = Kind(name="logins", record=Login, lifecycle="versioned", time="a
 
 KINDS: Final[tuple[AnyKind, ...]] = (
     *(EVENTS, RUNS, REJECTED, CACHE, DELIVERIES, WAITS, ARRIVALS, TASKS),
-    *(AUDIT, LOGINS, RUN_COUNTS),
+    *(AUDIT, LOGINS, RUN_COUNTS, REPLAYS),
 )
 _OWNED: Final = [kind for kind in KINDS if kind.owners != Owners()]
 ERASABLE: Final = (

@@ -441,6 +441,8 @@ class Pipeline:
             return structs.replace(context, resumed=request.resumed)
         if request.firing is not None:
             return structs.replace(context, firing=request.firing, has_events=False)
+        if request.replay is not None:
+            return structs.replace(context, again=request.replay, has_events=False)
         if loaded.login is None and request.handed_over is None:
             return context
         return structs.replace(
@@ -453,7 +455,9 @@ class Pipeline:
 
     def _system_events(self, loaded: Loaded, request: UnitRequest) -> list[UnitEvent]:
         """Return the events that the system adds, where a flow is triggered by them."""
-        events = []
+        events: list[UnitEvent] = []
+        if request.replay is not None:
+            return events
         known, session, save = loaded.cached, loaded.session, request.intake.options.saveEvents
         joins = loaded.login is not None and loaded.login.leads_to_stored
         if (

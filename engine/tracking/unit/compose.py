@@ -13,6 +13,7 @@ from engine.ports.bounded import VALUE_BYTES
 from engine.ports.ids import short_hash
 from engine.ports.records import (
     CacheEntry,
+    Changes,
     IdentityKey,
     ProcessedEvent,
     ProfileWrite,
@@ -25,6 +26,7 @@ from engine.ports.records import (
     StoredEvent,
     Unit,
 )
+from engine.ports.replay import REPLAYS
 from engine.profile.apply import apply_operations
 from engine.profile.document import Profile
 from engine.profile.grouping import Regrouped, regroup, versioned
@@ -113,7 +115,7 @@ def compose(
             ),
             rejected=(*rejected, *_refused(effects)) if effects.refused else rejected,
             cache=tuple([_entry(effects, put) for put in effects.cache]),
-            changes=deliveries if effects.waits is None else (*deliveries, *effects.waits.changes()),
+            changes=_changes(effects, deliveries),
         ),
         known,
         session,
@@ -121,6 +123,13 @@ def compose(
         answered_id,
         len(profiles) > 1,
     )
+
+
+def _changes(effects: UnitEffects, deliveries: tuple[RecordWrite, ...]) -> Changes:
+    """Return the writes and deletions of versioned records."""
+    changes: Changes = deliveries if effects.waits is None else (*deliveries, *effects.waits.changes())
+    again = effects.context.again
+    return changes if again is None else (*changes, RecordWrite(REPLAYS, again, 0))
 
 
 def writes_nothing(effects: UnitEffects, composed: Composed) -> bool:
@@ -333,6 +342,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         type=result.event.type,
         us=(result.trace or {}).get("duration_us"),
         recording=Raw(result.recording or b"null"),
+        replay_of=context.again.id if context.again is not None and result.event.id == context.again.event else None,
         **({} if result.about is None else _about(result.about)),
     )
 

@@ -9,6 +9,7 @@ from engine.flow.run import Identify
 from engine.flow.run_state import RunState
 from engine.ports.ids import short_hash
 from engine.ports.records import Session
+from engine.ports.replay import RunReplay
 from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
 from engine.tracking.unit.event import UnitEvent
@@ -47,6 +48,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     hops: int = 0  # how many requests to other systems led to the unit, one by the other
     firing: Firing | None = None  # the unit is one of a scheduled flow
     resumed: Resumed | None = None  # the unit resumes a run that has waited
+    again: RunReplay | None = None  # the unit does a failed run again: this flow alone runs
 
 
 Kept = Literal["failed", "failed-port", "logged", "debugged", "sampled", "paused"]

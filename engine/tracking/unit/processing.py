@@ -164,6 +164,9 @@ class UnitRun(WaitingRuns):
             flows = self.triggers.of_system(event.type)
             if event.type == SCHEDULE_FIRED:
                 flows, quiet = flows_of(self.project.flows, self.context.firing), ()
+        again = self.context.again
+        if again is not None and event.id == again.event:
+            flows, quiet = tuple([flow for flow in flows if flow.name == again.flow]), ()
         before = self._runs
         if self._login is not None:
             self._log_in(event)
@@ -179,6 +182,8 @@ class UnitRun(WaitingRuns):
         if self.context.debug:
             listed = self.context.debug == "all" or len(quiet) == len(self.project.flows)
             self.effects.flows += quiet_results(event, quiet, listed=listed)
+        if again is not None and event.id == again.event:
+            return  # it is stored already
         if event.origin != "system" or self._runs > before:  # a system event that started nothing is nothing
             self.effects.events.append(RanEvent(event, self.state.scope["event"], self.state.acting_id))
 
@@ -246,7 +251,7 @@ class UnitRun(WaitingRuns):
         if no is not None:
             return
         self._runs += 1
-        kept = bool(self.context.debug) or self._sampled(event, flow)
+        kept = bool(self.context.debug) or self.context.again is not None or self._sampled(event, flow)
         trace = Trace(self.ticks) if kept or flow.has_loops else None  # to repeat a long loop would hold up others
         before = self.state
         state = before if flow.profile != "none" else self._without_profile()

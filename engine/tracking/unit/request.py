@@ -10,6 +10,7 @@ from engine.flow.ask import Reply
 from engine.language.zone import find_zone
 from engine.ports.ids import short_hash
 from engine.ports.records import ProcessedEvent, Rejected
+from engine.ports.replay import RunReplay
 from engine.ports.world import Clock
 from engine.profile.key import KeyRules
 from engine.profile.placeholder import placeholder_reason
@@ -50,6 +51,7 @@ class UnitRequest(Struct, frozen=True):
     given_up_open: bool = True  # the sender may see values and ids that these runs read
     firing: Firing | None = None  # the unit is one of a scheduled flow
     resumed: Resumed | None = None  # the unit resumes a run that has waited; it has no events then
+    replay: RunReplay | None = None  # the unit does a failed run again
 
     @classmethod
     def of(

@@ -48,7 +48,7 @@ def test_what_an_export_looks_for_can_be_searched(kind: AnyKind) -> None:
 
 def test_a_kind_of_the_house_is_in_every_list_that_is_made_of_the_rows() -> None:
     documents, events = ["keys", "marks", "profiles", "sessions"], ["cache", "events", "rejected", "runs"]
-    assert sorted(ERASABLE) == sorted([*documents, *events, "arrivals", "deliveries", "waits"])
+    assert sorted(ERASABLE) == sorted([*documents, *events, "arrivals", "deliveries", "replays", "waits"])
     assert list(SEARCHABLE) == [
         "events",
         "profiles",

@@ -1,0 +1,147 @@
+"""Replaying runs: dry without any effect, and a failed one for real, once."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from effects.clock import SystemClock
+from effects.ids import new_id
+from effects.scripted import ScriptedPerformer
+from engine.flow.ask import HttpReply
+from engine.ports.kinds import SEARCHABLE
+from engine.ports.records import RunRecord
+from engine.ports.replay import REPLAYS
+from engine.ports.store import Store
+from engine.project.project import Project, Settings
+from engine.project.source import Target
+from engine.search.parse import parse
+from engine.tracking.intake.payload import read_track
+from engine.tracking.operations.replaying import NotReplayed, apply_replay, replay_dry
+from engine.tracking.pipeline.pipeline import Pipeline
+from engine.tracking.pipeline.tracker import Tracker
+from tests.projects import SHOP, project
+
+SPENDERS = """
+flow: spenders
+trigger: {event: ordered}
+nodes:
+  big: {if: event.properties.total > LIMIT, next: {then: praise, else: note}}
+  praise: {profile.set: {traits.praised: true}}
+  note: {profile.increment: {traits.small: 1}}
+"""
+LOOKUP = """
+flow: tier
+trigger: {event: ordered}
+nodes:
+  before: {profile.increment: {traits.tried: 1}, next: crm}
+  crm: {lookup.http: {target: crm, path: /tier}, next: {found: tier, missing: tier}}
+  tier: {profile.increment: {traits.done: 1}, next: announce}
+  announce: {event.emit: {type: tiered}}
+"""
+COUNT = """
+flow: count
+trigger: {event: tiered}
+nodes:
+  add: {profile.increment: {traits.tiered: 1}}
+"""
+TARGETS = {"crm": Target(url="https://crm.example")}
+ALL = Settings(shares={"finished": 1.0})
+
+
+def served(store: Store, performer: ScriptedPerformer, *flows: str, settings: Settings = ALL) -> Pipeline:
+    made: Project = project(*flows, targets=TARGETS, settings=settings)
+    return Pipeline(made, store, performer, SystemClock(), new_id)
+
+
+async def send(pipeline: Pipeline, session: str, *properties: dict[str, Any]) -> None:
+    events = [{"type": "ordered", "properties": each} for each in properties]
+    payload = {"source": {"id": "shop"}, "session": {"id": session}, "events": events}
+    tracker = Tracker(pipeline)
+    await tracker.start()
+    await tracker.track(read_track(msgspec.json.encode(payload)), SHOP)
+
+
+async def runs_of(store: Store, query: str) -> list[RunRecord]:
+    found: list[RunRecord] = []
+    after = None
+    while True:
+        page = await store.search(parse(query, SEARCHABLE["runs"], 0), 1000, after)
+        found += [each for each in page.items if isinstance(each, RunRecord)]
+        if (after := page.after) is None:
+            return found
+
+
+async def everything(store: Store) -> dict[str, int]:
+    return dict(await store.counts())
+
+
+async def test_a_thousand_events_against_a_changed_threshold_differ_where_it_matters_and_nothing_is_written(
+    store: Store,
+) -> None:
+    before = served(store, ScriptedPerformer(), SPENDERS.replace("LIMIT", "500"))
+    for n in range(20):
+        await send(before, f"s{n}", *[{"total": n * 50 + i, "n": n * 50 + i} for i in range(50)])
+    counts = await everything(store)
+    (after,) = project(SPENDERS.replace("LIMIT", "700")).flows
+    runs = await runs_of(store, "flow:spenders")
+    assert len(runs) == 1000
+    done = [replay_dry(run, after) for run in runs]
+    changed = {run.event for run, one in zip(runs, done, strict=True) if one.differences}
+    events = {run.event: await store.event(run.event) for run in runs}
+    assert changed == {id for id, event in events.items() if event and 500 < event.properties["n"] <= 700}
+    assert all([each.what for each in one.differences] == ["path", "changes"] for one in done if one.differences)
+    assert await everything(store) == counts
+
+
+async def test_a_failed_run_is_done_again_once_however_often_and_at_once(store: Store) -> None:
+    performer = ScriptedPerformer()
+    performer.on("crm", "/tier", HttpReply(503))
+    before = served(store, performer, LOOKUP, COUNT)
+    await send(before, "s1", {"total": 1})
+    (run,) = await runs_of(store, "flow:tier")
+    assert run.outcome == "failed"
+    better = ScriptedPerformer()
+    better.on("crm", "/tier", HttpReply(200, {"tier": "gold"}))
+    one, other = [served(store, better, LOOKUP, COUNT) for _ in range(2)]
+    ends = await asyncio.gather(
+        *[apply_replay(pipeline, run, by="ida") for pipeline in (one, other, one, other)], return_exceptions=True
+    )
+    applied = [end for end in ends if not isinstance(end, BaseException)]
+    refused = [end for end in ends if isinstance(end, NotReplayed)]
+    assert len(applied) >= 1
+    assert len(applied) + len(refused) == 4
+    assert run.profile is not None
+    profile = await store.profile(run.profile)
+    assert profile is not None
+    (found,) = (
+        await store.search(parse("traits.done:1 traits.tried:1 traits.tiered:1", SEARCHABLE["profiles"], 0), 9)
+    ).items
+    assert found
+    stored = await store.record(REPLAYS, run.id)
+    assert stored is not None
+    new_run = await store.run(stored.run)
+    assert new_run is not None
+    assert (new_run.outcome, new_run.replay_of, new_run.event) == ("finished", run.id, run.event)
+    with pytest.raises(NotReplayed, match="was done again before") as error:
+        await apply_replay(one, run)
+    assert error.value.code == "applied"
+    assert (await store.counts())["events"] == 2  # the order, and what the run that was done again has emitted
+
+
+async def test_a_finished_run_is_not_done_again(store: Store) -> None:
+    pipeline = served(store, ScriptedPerformer(), SPENDERS.replace("LIMIT", "5"))
+    await send(pipeline, "s1", {"total": 1})
+    (run,) = await runs_of(store, "flow:spenders")
+    with pytest.raises(NotReplayed, match="only a failed run"):
+        await apply_replay(pipeline, run)
+
+
+async def test_a_run_of_a_flow_that_is_gone_says_so(store: Store) -> None:
+    performer = ScriptedPerformer()
+    performer.on("crm", "/tier", HttpReply(503))
+    await send(served(store, performer, LOOKUP), "s1", {"total": 1})
+    (run,) = await runs_of(store, "flow:tier")
+    with pytest.raises(NotReplayed, match="no flow `tier`"):
+        await apply_replay(served(store, performer, COUNT), run)
