@@ -48,7 +48,9 @@ RUNS: Final = Kind(
     record=RunRecord,
     lifecycle="appended",
     time="at",
-    owners=Owners(profile="profile", session="session", others="other_profiles", shown=("trace", "recording")),
+    owners=Owners(
+        profile="profile", session="session", others="other_profiles", shown=("trace",), withheld=("recording",)
+    ),
     event="event",
     indexed=("event",),
     retained=True,

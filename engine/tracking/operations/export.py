@@ -24,6 +24,7 @@ PAGE: Final = 500
 AT_ONCE: Final = 50  # names in one query
 
 LEFT_OUT: Final = Raw(b'"left out: it contains data of another profile"')
+NOTHING: Final = Raw(b"null")
 
 Exported = tuple[str, Struct]  # the name of a kind, and a record
 
@@ -84,6 +85,8 @@ def _without_foreign_session(kind: AnyKind, record: Any, subject: DataSubject, s
 
 
 def _without_foreign_profiles(kind: AnyKind, record: Any, subject: DataSubject) -> Any:
+    if kind.owners.withheld:
+        record = structs.replace(record, **dict.fromkeys(kind.owners.withheld, NOTHING))
     field = kind.owners.others
     if field is None or subject.ids.issuperset(getattr(record, field)):
         return record
