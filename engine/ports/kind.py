@@ -22,8 +22,8 @@ class Owners(Struct, frozen=True, kw_only=True):
     owns the record where no profile does. `named` says that the profile is only the one that a sender named, so that
     the session owns the record as well. `others` holds a tuple of ids of further profiles whose data the record
     contains: erasing one of them erases the record; an export leaves out these ids, and writes a text in place of the
-    fields that `shown` names, which contain that data. The fields that `withheld` names are part of no export: they repeat
-    data for programs, together with data of the sender, who may be another person.
+    fields that `shown` names, which contain that data. The fields that `withheld` names are part of no export: they
+    repeat data for programs, together with data of the sender, who may be another person.
     """
 
     profile: str | None = None
