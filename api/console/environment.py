@@ -12,6 +12,7 @@ FILTERS: Final = {
     "ago": words.ago,
     "ahead": words.ahead,
     "clock": words.clock,
+    "code": words.code,
     "day": words.day,
     "iso": words.iso,
     "literal": words.literal,

@@ -1,7 +1,12 @@
 """Queries of pages: parsed with the grammar of `headrace search`, and searched page by page."""
 
+from typing import Any
+
+from litestar import Request
 from msgspec import Struct
 
+from api.access.directory import mask_of
+from api.access.guessing import require_no_guessing
 from api.console.site import Site
 from engine.ports.kinds import SEARCHABLE
 from engine.problem import Problem, ProblemError
@@ -19,14 +24,29 @@ class Asked(Struct, frozen=True):
     problem: Problem | None = None
 
 
-async def ask(site: Site, kind: str, text: str, after: str = "", limit: int = ROWS) -> Asked:
-    """Return a page of documents of a kind. Raises `Unavailable`."""
+async def ask(
+    site: Site,
+    kind: str,
+    text: str,
+    after: str = "",
+    limit: int = ROWS,
+    request: Request[Any, Any, Any] | None = None,
+) -> Asked:
+    """Return a page of documents of a kind. Raises `Unavailable`.
+
+    A query that a sender has written comes with its `request`: raises `HttpProblem` (403) for one by which masked data
+    could be guessed.
+    """
     try:
-        return Asked(await site.store.search(query_of(site, kind, text), limit, after or None))
+        query = query_of(site, kind, text)
     except ProblemError as failure:
         return Asked(problem=failure.problem)
+    if request is not None:
+        require_no_guessing(query, mask_of(request))
+    try:
+        return Asked(await site.store.search(query, limit, after or None))
     except BadCursor:
-        return Asked(await site.store.search(query_of(site, kind, text), limit))
+        return Asked(await site.store.search(query, limit))
 
 
 def query_of(site: Site, kind: str, text: str) -> Query:

@@ -74,6 +74,11 @@ def short_id(id: str | None) -> str:
     return "" if id is None else _LONG_ID.sub(r"\1…", visible(id))
 
 
+def code(text: str) -> str:
+    """Return a text of several lines with its other control characters written out."""
+    return "\n".join([visible(line) for line in text.split("\n")])
+
+
 def visible(text: str) -> str:
     """Return a text with its control characters written out, so that none is hidden."""
     return text.translate(_CONTROLS)

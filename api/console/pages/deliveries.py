@@ -60,7 +60,7 @@ def _reading(site: Site) -> list[HTTPRouteHandler]:
         }
         if q or within:
             query = f"({q}) state:{within}" if q and within else q or f"state:{within}"
-            asked = await ask(site, "deliveries", query, after)
+            asked = await ask(site, "deliveries", query, after, request=request)
             found = _shown(site, request, _records(asked))
             older = link(TAB, q=q, state=within, after=asked.page.after) if asked.page.after else ""
             more = {

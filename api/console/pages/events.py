@@ -50,7 +50,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def events(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
-        asked = await ask(site, "events", q, after)
+        asked = await ask(site, "events", q, after, request=request)
         found = [each for each in asked.page.items if isinstance(each, StoredEvent)]
         document = site.shown(request, await _list(site, found))
         rows = [event_view(each["event"], _ran(each["runs"])) for each in document["events"]]

@@ -54,7 +54,9 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     @get(TAB, include_in_schema=False, opt=access("viewer"))
     async def live(request: Request[Any, Any, Any], q: FromQuery[str] = "") -> Response[str]:
         shown, asked, newest = await asyncio.gather(
-            window_of(site, WINDOW), ask(site, "events", q, limit=ROWS), ask(site, "runs", "", limit=RUNS)
+            window_of(site, WINDOW),
+            ask(site, "events", q, limit=ROWS, request=request),
+            ask(site, "runs", "", limit=RUNS),
         )
         runs: dict[str, list[RunView]] = {}
         for run in newest.page.items:

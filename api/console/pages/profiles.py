@@ -56,7 +56,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def profiles(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
-        return profiles_page(site, request, await ask(site, "profiles", q, after), q, after)
+        return profiles_page(site, request, await ask(site, "profiles", q, after, request=request), q, after)
 
     @get(f"{TAB}/{{id:str}}", include_in_schema=False, opt=access("viewer"))
     async def profile(

@@ -24,7 +24,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def runs(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", window: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
-        asked = await ask(site, "runs", q, after)
+        asked = await ask(site, "runs", q, after, request=request)
         shown = await window_of(site, window)
         totals = shown.totals
         chart, span = chart_of(totals) if totals.total() else (None, "")

@@ -59,7 +59,7 @@ async def _profiles(site: Site, request: Request[Any, Any, Any], text: str) -> R
     """Answer a query over profiles; one with personal data is answered here, and no address has it."""
     if not is_private(site, text):
         return _to(link(path_of("profiles"), q=text))
-    return profiles_page(site, request, await ask(site, "profiles", text), text, private=True)
+    return profiles_page(site, request, await ask(site, "profiles", text, request=request), text, private=True)
 
 
 async def _by_id(site: Site, text: str) -> str | None:

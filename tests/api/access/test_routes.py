@@ -64,6 +64,9 @@ viewer     GET  /console/profiles
 viewer     GET  /console/profiles/{id}
 viewer     GET  /console/health
 viewer     GET  /console/problems
+viewer     GET  /console/rejected
+viewer     GET  /console/rejected/{id}
+operator   POST /console/rejected/{id}/resubmit
 viewer     GET  /console/runs
 viewer     GET  /console/runs/{id}
 viewer     POST /console/search
