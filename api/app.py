@@ -143,6 +143,7 @@ def create_app(
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
     app.state.open_breakers = open_breakers
+    app.state.scheduler = background.scheduling.scheduler
     return app
 
 

@@ -7,7 +7,9 @@ from markupsafe import Markup
 WIDTH = 1400.0
 
 
-def mirrored_bars(up: Sequence[float], down: Sequence[float], label: str, height: float = 96.0) -> Markup:
+def mirrored_bars(
+    up: Sequence[float], down: Sequence[float], label: str, height: float = 96.0, below_kind: str = "c-fail"
+) -> Markup:
     """Return bars for `up` above the line and for `down` below it, on one scale; `label` is the chart in a sentence."""
     most = max((*up, *down, 1))
     below = max((*down, 0)) / most
@@ -15,7 +17,7 @@ def mirrored_bars(up: Sequence[float], down: Sequence[float], label: str, height
     scale = (axis - 2) / most if most else 0.0
     step = WIDTH / max(1, len(up))
     bars = [_bar("c-water", i * step, axis - v * scale, step, v * scale) for i, v in enumerate(up) if v]
-    bars += [_bar("c-fail", i * step, axis + 1, step, max(1.0, v * scale)) for i, v in enumerate(down) if v]
+    bars += [_bar(below_kind, i * step, axis + 1, step, max(1.0, v * scale)) for i, v in enumerate(down) if v]
     line = Markup('<path class="c-axis" d="M0 {}H{}"/>').format(f"{axis:.1f}", f"{WIDTH:.0f}")
     return _chart(Markup().join(bars) + line, label, WIDTH, height)
 

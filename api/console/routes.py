@@ -18,7 +18,10 @@ from api.console.pages import (
     rejected,
     run,
     runs,
+    schemas,
     search,
+    segments,
+    tasks,
     users,
 )
 from api.console.site import Site
@@ -38,7 +41,10 @@ PAGES: Final[tuple[Any, ...]] = (
     rejected,
     run,
     runs,
+    schemas,
     search,
+    segments,
+    tasks,
     users,
 )
 

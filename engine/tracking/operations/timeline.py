@@ -2,7 +2,8 @@
 
 Events, rejected events and deliveries are read a page each, at most `AT_ONCE`. A timeline reaches as far back as the
 shortest of those pages that are not the last, so that it has no gap; `Timeline.before` leads to what is older.
-Crossings of segments are events if a flow listens to them; otherwise only those into the current segments are known.
+Entering or leaving a segment is an event if a flow listens to it; otherwise it is known of the current ones only since
+when the profile is in them.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ EVENTS_AT_ONCE: Final = 50  # whose runs one search finds
 EntryKind = Literal["event", "segment", "link", "undone", "delivery", "wait", "rejected"]
 
 
-class Crossing(Struct, frozen=True):
+class EnteredSegment(Struct, frozen=True):
     """A profile has entered a segment, of which no event is stored. `by_hand`: a flow has added it."""
 
     segment: str
@@ -41,7 +42,7 @@ class Entry(Struct, frozen=True):
 
     at: int
     kind: EntryKind
-    what: StoredEvent | Crossing | Link | StoredDelivery | WaitStub | Rejected
+    what: StoredEvent | EnteredSegment | Link | StoredDelivery | WaitStub | Rejected
     runs: tuple[RunRecord, ...] = ()
 
 
@@ -123,4 +124,4 @@ def _of_profile(project: Project, profile: Profile, events: Iterable[StoredEvent
     for segment in sorted(project.segments.keys() - known):
         explained = explain_segment(project, profile, segment, now)
         if explained["member"] and explained["since"]:
-            yield Entry(explained["since"], "segment", Crossing(segment, "condition" not in explained))
+            yield Entry(explained["since"], "segment", EnteredSegment(segment, "condition" not in explained))

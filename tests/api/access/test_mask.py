@@ -11,6 +11,9 @@ from api.access.mask import Mask
 from api.access.option import access_of
 from api.access.personal import Personal
 from engine.project.personal import code_of, masked, personal_paths, without_addresses
+from engine.project.source import Target
+from engine.schema.schema import DeclaredField, Schema
+from engine.schema.value_type import TYPES
 from tests.api.access.console import Console, console_of
 from tests.api.conftest import Serve
 from tests.projects import payload, project
@@ -48,8 +51,29 @@ EVENT: dict[str, Any] = {
 }
 
 
+SCHEMA = Schema(collection="ordered", fields={"tier": DeclaredField(type=TYPES["STRING"])})
+SEGMENTS = {"greeted": "profile.traits.greeting is defined and profile.pii.name != 'x'"}
+SCHEDULED = """
+flow: nightly
+trigger: {schedule: "0 3 * * *"}
+nodes:
+  note: {log: "done"}
+"""
+SENDS = """
+flow: sends
+trigger: {event: ordered}
+nodes:
+  post:
+    deliver.http:
+      target: crm
+      path: "/people/{{ event.properties.card }}"
+      body: {who: "{{ event.properties.buyer.called }}", mail: "{{ event.properties.contact }}"}
+"""
+TARGETS = {"crm": Target(url="http://127.0.0.1:9/", private=True)}
+
+
 def the_project() -> Any:
-    return project(FLOW)
+    return project(FLOW, SCHEDULED, SENDS, schemas=(SCHEMA,), segments=SEGMENTS, targets=TARGETS)
 
 
 def test_paths_that_a_flow_writes_to_personal_ones_are_personal() -> None:
@@ -151,7 +175,10 @@ async def planted(console: Console) -> dict[str, str]:
     body = payload(EVENT, rejected, options={"debugger": True})
     answer = (await console.client.post("/track", json=body)).json()
     runs = [one async for one in _all(console, "runs")]
-    return {"profile": answer["profile"]["id"], "run": runs[0].id}
+    found = {}
+    for kind in ("deliveries", "rejected"):
+        found[kind] = [one async for one in _all(console, kind)][-1].id
+    return {"profile": answer["profile"]["id"], "run": runs[0].id, **found}
 
 
 async def _all(console: Console, kind: str) -> Any:
@@ -165,6 +192,8 @@ async def _all(console: Console, kind: str) -> Any:
 def pages(console: Console, ids: dict[str, str]) -> Iterator[str]:
     """Yield the address of every page that a viewer may see; those of one document lead to the planted one."""
     named = {"runs": ids["run"], "profiles": ids["profile"], "events": "o-1", "flows": "greet", "schemas": "ordered"}
+    named |= {"segments": f"greeted?profile={ids['profile']}", "tasks": "nightly"}
+    named |= {kind: ids[kind] for kind in ("deliveries", "rejected")}
     for route in console.client.app.routes:
         if isinstance(route, HTTPRoute) and "GET" in route.methods and route.path.startswith("/console"):
             (handler, _) = route.route_handler_map["GET"]

@@ -69,7 +69,17 @@ viewer     GET  /console/rejected/{id}
 operator   POST /console/rejected/{id}/resubmit
 viewer     GET  /console/runs
 viewer     GET  /console/runs/{id}
+viewer     GET  /console/schemas
+viewer     GET  /console/schemas/{type}
 viewer     POST /console/search
+viewer     GET  /console/segments
+viewer     GET  /console/segments/{name}
+viewer     POST /console/segments/{name}/explain
+viewer     GET  /console/tasks
+viewer     GET  /console/tasks/{name}
+operator   POST /console/tasks/{name}/{change}
+operator   GET  /console/waits/cancel
+operator   POST /console/waits/cancel
 viewer     GET  /counts
 viewer     GET  /deliveries
 viewer     GET  /deliveries/{id}
