@@ -9,10 +9,12 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from api.access.accounts import Refused
 from api.access.credentials import Credentials
 from api.access.directory import Directory
 from api.access.guard import AccessGuard
 from api.access.option import require_access
+from api.accounts import account_router
 from api.addressing import Application, decode_path_parameters
 from api.background import Background
 from api.console.failure import failure_page, is_page
@@ -171,6 +173,7 @@ def _routes(
         forgetting_router(forgettings),
         deliveries_router(pipeline),
         waits_router(pipeline),
+        account_router(),
         *tracker_handlers(),
     ]
 
@@ -193,6 +196,7 @@ def _application(
             HTTPException: _http_exception,
             HttpProblem: _known,
             Refusal: _known,
+            Refused: _refused,
             Unavailable: _known,
             Exception: _bug,
         },
@@ -221,6 +225,11 @@ def _known(request: Request[Any, Any, Any], error: HttpProblem | Refusal | Unava
     if is_page(request):
         return failure_page(_site(request), request, status, problem_of(error)[0]["detail"], headers)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
+    """Answer a change of users or access keys that is not made."""
+    return _known(request, HttpProblem(409, str(error)))
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cli.account_commands import accesses, users
 from cli.console import Console
 from cli.delivery_commands import deliveries
 from cli.node_commands import node_types
@@ -46,6 +47,8 @@ app.add_typer(node_types, name="nodes")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(waits, name="waits")
 app.add_typer(webhooks, name="webhook")
+app.add_typer(users, name="user")
+app.add_typer(accesses, name="access")
 
 
 def _print_version(requested: bool) -> None:

@@ -89,7 +89,7 @@ COLUMNS: dict[str, dict[str, Callable[[Document], str]]] = {
     "runs": {
         "flow": lambda run: run["flow"],
         "outcome": lambda run: run["outcome"],
-        "why": lambda run: _reason(run.get("reason", "")),
+        "why": lambda run: _reason(run.get("reason") or ""),
         "event": lambda run: _event(run["event"]),
         "id": lambda run: run["id"],
     },

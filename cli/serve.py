@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from api.access.users import Users
+from api.accounts import SETUP
 from cli.admin_key import AdminKey, server_key
 from cli.logging import configure_logging
 from cli.loopback import is_loopback
@@ -24,6 +26,7 @@ from cli.store import (
     exclusive_access,
     load_and_report,
     migrate,
+    opened_store,
     report_error,
     store_kind,
     store_url,
@@ -31,6 +34,8 @@ from cli.store import (
 )
 from cli.worker import WorkerConfig, project_version
 from cli.workers import COMMAND, Workers, supervise
+from effects.clock import SystemClock
+from engine.ports.store import Store
 from engine.tracking.unit.families import Names
 from flows.project import LoadedProject
 from storage import open_store
@@ -63,13 +68,16 @@ def serve(root: Path, options: ServeOptions, console: Console) -> int:
         with exclusive_access(url, root), _bind_or_fail(options) as listening:
             spools = spool_folder(loaded.project.settings, root, options.spool)
             changes = _migrate(url, root, spools)
-            _print_start(console, loaded, options, _address(options, listening), key)
+            store = open_store(url, root) if store_kind(url) == "memory" else None
+            address = _address(options, listening)
+            _print_start(console, loaded, options, address, key)
+            _print_setup(console, address, _setup_secret(url, root, store))
             for change in changes:
                 console.print(f"  store     {change}", markup=False, highlight=False, soft_wrap=True)
             if options.workers == 1:
                 with opened_spool(spools) as spool:
                     sole = store_kind(url) not in SHARED  # the file is locked, or it is this process's memory
-                    app = application(loaded, open_store(url, root), key, spool=spool, sole=sole)
+                    app = application(loaded, store or open_store(url, root), key, spool=spool, sole=sole)
                     code = 0 if run(app, listening) else 1
             else:
                 code = asyncio.run(_run_workers(root, loaded, url, spools, options, listening))
@@ -88,6 +96,31 @@ def _migrate(url: str, root: Path, spools: Path | None) -> list[str]:
         if spools is None:
             raise
         return [f"{unavailable} Until then payloads wait in {spools}."]
+
+
+def _setup_secret(url: str, root: Path, memory: Store | None) -> str | None:
+    """Return the secret of the link that makes the first administrator; None if there are users, or no store now."""
+
+    async def begin() -> str | None:
+        if memory is not None:
+            return await Users(memory, SystemClock()).begin_setup()
+        async with opened_store(url, root, small=True) as store:
+            return await Users(store, SystemClock()).begin_setup()
+
+    try:
+        return asyncio.run(begin())
+    except StoreUnavailable:
+        return None  # it can be made later, by `headrace user add`
+
+
+def _print_setup(console: Console, address: str, secret: str | None) -> None:
+    """Print where the console is, and the link to its first administrator if there is none."""
+    lines = [f"  console   {address}/console"]
+    if secret is not None:
+        lines.append(f"  first user {address}{SETUP}{secret}")
+        lines.append("            (this link makes an administrator: once, within 24 hours, and until the next start)")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _run_workers(

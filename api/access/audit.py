@@ -1,7 +1,7 @@
 """The audit log: every action of an operator leaves an entry, through `audited`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import structlog
@@ -32,11 +32,12 @@ class Notes:
 
 
 class AuditLog:
-    """Writes entries to the store, and the same to the server's log, which keeps those that the store cannot take."""
+    """Writes entries to the store; if it `logs`, also to the server's log, for those that the store cannot take."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, *, logs: bool = True) -> None:
         self._store = store
         self._clock = clock
+        self._logs = logs
 
     async def write(self, principal: Principal, action: str, outcome: AuditOutcome, notes: Notes) -> None:
         """Write an entry. Raises `Unavailable`."""
@@ -54,8 +55,29 @@ class AuditLog:
             reason=notes.reason.strip()[:MAX_REASON],
             detail=", ".join(filter(None, (notes.detail, more))),
         )
-        log.info("an action", **{name: value for name, value in structs.asdict(entry).items() if value})
+        if self._logs:
+            log.info("an action", **{name: value for name, value in structs.asdict(entry).items() if value})
         await self._store.commit(Unit(records={AUDIT.name: (entry,)}))
+
+    @asynccontextmanager
+    async def action(self, by: Principal, action: str, *subjects: str, reason: str = "") -> AsyncIterator[Notes]:
+        """Do an action and write its entry: `done`, or `failed` if it raises.
+
+        `subjects` are names like `flow/greet`, without personal data. The block may add to the `Notes` that it gets.
+        An entry that the store cannot take is an error of the request, although the action is done: the server's log
+        has the entry.
+        """
+        notes = Notes(subjects, reason)
+        try:
+            yield notes
+        except Exception as error:
+            notes.detail = notes.detail or type(error).__name__
+            try:
+                await self.write(by, action, "failed", notes)
+            except Unavailable as unavailable:
+                log.warning("an entry of the audit log is not stored", reason=unavailable.reason)
+            raise
+        await self.write(by, action, "done", notes)
 
 
 def audit_log(app: Litestar) -> AuditLog:
@@ -64,23 +86,8 @@ def audit_log(app: Litestar) -> AuditLog:
     return found
 
 
-@asynccontextmanager
-async def audited(connection: Connection, action: str, *subjects: str, reason: str = "") -> AsyncIterator[Notes]:
-    """Do an action and write its entry: `done`, or `failed` if it raises, in the name of the request's principal.
-
-    `subjects` are names like `flow/greet`, without personal data. The block may add to the `Notes` that it gets.
-    An entry that the store cannot take is an error of the request, although the action is done: the server's log
-    has the entry.
-    """
-    notes = Notes(subjects, reason)
-    writes, principal = audit_log(connection.app), principal_of(connection)
-    try:
-        yield notes
-    except Exception as error:
-        notes.detail = notes.detail or type(error).__name__
-        try:
-            await writes.write(principal, action, "failed", notes)
-        except Unavailable as unavailable:
-            log.warning("an entry of the audit log is not stored", reason=unavailable.reason)
-        raise
-    await writes.write(principal, action, "done", notes)
+def audited(
+    connection: Connection, action: str, *subjects: str, reason: str = ""
+) -> AbstractAsyncContextManager[Notes]:
+    """Return what `AuditLog.action` does, in the name of the sender of a request."""
+    return audit_log(connection.app).action(principal_of(connection), action, *subjects, reason=reason)

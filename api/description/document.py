@@ -21,13 +21,14 @@ TAGS: Final = {
     "waits": "Runs that wait",
     "schedules": "Tasks and flows with a schedule",
     "imports": "Events from files",
+    "access": "Users and access keys",
     "server": "The server itself",
 }
 SECURITY: Final[Mapping[str, dict[str, str]]] = {
     "adminKey": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The admin key, which the server made at its first start, or got as HEADRACE_ADMIN_KEY",
+        "description": "An access key; or the admin key, made at the first start or given as HEADRACE_ADMIN_KEY",
     },
     "sourceKey": {
         "type": "http",

@@ -7,10 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from api.access.accounts import Refused
-from api.access.audit import audited
+from api.access.administration import administration_of
 from api.access.directory import directory_of
 from api.access.option import access
-from api.access.principal import principal_of
 from api.access.role import MAY, ROLES, Role
 from api.access.users import LINK_MS
 from api.console.pages.login import texts_of
@@ -37,31 +36,25 @@ def _user_handlers(site: Site) -> list[HTTPRouteHandler]:
         given = await texts_of(request)
         name, role = given.get("name", "").strip().lower(), role_of(given.get("role", ""))
         try:
-            async with audited(request, "add a user", f"user/{name}") as notes:
-                notes.detail = f"as {role}"
-                secret = await directory_of(request.app).users.add(name, role)
+            secret = await administration_of(request).add_user(name, role)
         except Refused as refused:
             return await _page(site, request, said=str(refused), status=422)
         return await _page(site, request, link=link_of(site, request, secret), named=name)
 
     @post(f"{USERS}/{{name:str}}/{{change:str}}", status_code=200, include_in_schema=False, opt=access("admin"))
     async def change(request: Request[Any, Any, Any], name: FromPath[str], change: FromPath[str]) -> Response[str]:
-        given, users = await texts_of(request), directory_of(request.app).users
+        given, changes = await texts_of(request), administration_of(request)
         try:
             match change:
                 case "role":
                     role = role_of(given.get("role", ""))
-                    async with audited(request, "change the role of a user", f"user/{name}") as notes:
-                        notes.detail = f"to {role}"
-                        await users.give_role(name, role)
+                    await changes.give_role(name, role)
                     return await _page(site, request, said=f"{name} is {role} now, and signs in again.")
                 case "reset":
-                    async with audited(request, "reset the password of a user", f"user/{name}"):
-                        secret = await users.reset(name)
+                    secret = await changes.reset(name)
                     return await _page(site, request, link=link_of(site, request, secret), named=name)
                 case "remove":
-                    async with audited(request, "remove a user", f"user/{name}"):
-                        await users.remove(name)
+                    await changes.remove_user(name)
                     return await _page(site, request, said=f"{name} is removed.")
         except Refused as refused:
             return await _page(site, request, said=str(refused), status=422)
@@ -75,11 +68,9 @@ def _key_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def add(request: Request[Any, Any, Any]) -> Response[str]:
         given = await texts_of(request)
         name, role = given.get("name", "").strip().lower(), role_of(given.get("role", ""))
-        personal, by = given.get("personal") == "yes", principal_of(request).name
+        personal = given.get("personal") == "yes"
         try:
-            async with audited(request, "add an access key", f"key/{name}") as notes:
-                notes.detail = f"as {role}{', with personal data' if personal else ''}"
-                key = await directory_of(request.app).keys.add(name, role, by, personal=personal)
+            key = await administration_of(request).add_key(name, role, personal=personal)
         except Refused as refused:
             return await _page(site, request, said=str(refused), status=422)
         return await _page(site, request, key=key, named=name)
@@ -87,8 +78,7 @@ def _key_handlers(site: Site) -> list[HTTPRouteHandler]:
     @post(f"{KEYS}/{{name:str}}/remove/it", status_code=200, include_in_schema=False, opt=access("admin"))
     async def remove(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[str]:
         try:
-            async with audited(request, "revoke an access key", f"key/{name}"):
-                await directory_of(request.app).keys.remove(name)
+            await administration_of(request).remove_key(name)
         except Refused as refused:
             return await _page(site, request, said=str(refused), status=422)
         return await _page(site, request, said=f"The key {name} is revoked.")

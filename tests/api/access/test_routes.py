@@ -109,6 +109,14 @@ operator   POST /tasks/{name}/pause
 operator   POST /tasks/{name}/resume
 operator   POST /tasks/{name}/run
 operator   POST /waits/cancel
+admin      GET  /access/keys
+admin      GET  /access/users
+admin      POST /access/keys
+admin      POST /access/keys/{name}/remove
+admin      POST /access/users
+admin      POST /access/users/{name}/remove
+admin      POST /access/users/{name}/reset
+admin      POST /access/users/{name}/role
 admin      GET  /import/{digest}
 admin      GET  /profiles/{id}/export
 admin      POST /import
