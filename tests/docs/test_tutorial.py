@@ -23,6 +23,7 @@ _OBJECT = re.compile(r"\{\".*\}$", re.MULTILINE)  # JSON at the end of a line; t
 _VARYING = [  # values that differ in every run, and their replacements in a comparison
     (re.compile(r"http://127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?"), "TIME"),
+    (re.compile(r"setup=[\w-]+"), "SETUP"),
     (re.compile(r"\b\d+ ms"), "DURATION"),
     (re.compile(r'"version": "[0-9a-f]{16}"'), "VERSION"),
 ]
