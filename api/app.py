@@ -26,6 +26,8 @@ from api.forgetting import Forgettings, forgetting_router
 from api.gate import DEFAULT_BOUNDS, Bounds, Gate
 from api.health import live, ready_handler, root
 from api.imports import import_router
+from api.live.route import Live, live_handler
+from api.live.stream import Streams
 from api.metrics.gauges import Gauges, publishing
 from api.metrics.route import metrics_handler
 from api.metrics.server_metrics import ServerMetrics
@@ -142,10 +144,13 @@ def create_app(
     routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
     routes += console_handlers(Site(pipeline))
     guard = AccessGuard(Credentials(admin_key, directory), directory)
+    streams = Streams()
+    routes.append(live_handler(Live(pipeline, guard, streams)))
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
     app.state.open_breakers = open_breakers
     app.state.scheduler = background.scheduling.scheduler
+    app.state.streams = streams
     return app
 
 

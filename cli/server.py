@@ -32,17 +32,23 @@ STOP_SECONDS = 15  # for running requests to finish after a stop signal: look-up
 class Server(uvicorn.Server):
     """A server that exits with code 0 after a stop signal: uvicorn would raise the signal again.
 
-    It calls `on_started` when it accepts connections.
+    It calls `on_started` when it accepts connections, and `on_stopping` before it waits for running requests.
     """
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
         await super().startup(sockets)
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: take no more connections, and wait for running requests."""
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,7 +117,7 @@ def run(app: Litestar, listening: socket.socket, on_started: Callable[[], None] 
     gc.freeze()  # the project and the modules live for ever: the collector skips them
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(config, on_started)
+    server = Server(config, on_started, app.state.streams.close)
     with suppress(SystemExit):  # uvicorn exits so when the application cannot start; the log says why
         server.run(sockets=[listening])
     return server.started

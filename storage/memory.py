@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased, EventName, belongs, event_name
+from engine.ports.following import Followed
 from engine.ports.kind import AnyKind, Kind
 from engine.ports.kinds import CACHE, EVENTS, KINDS, REJECTED, RUNS
 from engine.ports.records import (
@@ -198,6 +199,17 @@ class MemoryStore:
             if at % LOOKED_AT_ONCE == 0:
                 await sleep(0)
         return Page(tuple(one for _, one in found))
+
+    async def last_number(self, kind: AnyKind) -> int:
+        """The number of the newest record of a kind."""
+        return self._table(kind).last
+
+    async def numbered_after(self, query: Query, after: int, limit: int) -> Followed:
+        """The matching records behind a number, the earliest first."""
+        table = self._tables[query.searchable.name]
+        some = table.after(after, limit)
+        found = tuple([(number, record) for number, record in some if matches(query, record)])
+        return Followed(found, some[-1][0] if len(some) == limit else table.last, table.last)
 
     async def due(self, before: int, limit: int) -> list[str]:
         """The ids of due profiles, those due longest first."""

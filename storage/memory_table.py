@@ -54,6 +54,20 @@ class MemoryTable(Generic[R]):
         """The newest records, newest first."""
         return [self.decode(doc) for doc in islice(reversed(self._docs.values()), max(limit, 0))]
 
+    @property
+    def last(self) -> int:
+        """The number of the record that was stored last; a record that is gone counts."""
+        return self._last
+
+    def after(self, number: int, count: int) -> list[tuple[int, R]]:
+        """The records behind a number, at most `count`, the earliest first."""
+        found = []
+        for known in reversed(self._docs):
+            if known <= number:
+                break
+            found.append(known)
+        return [(known, self.decode(self._docs[known])) for known in reversed(found)][:count]
+
     def due(self, before: int, limit: int, queue: str | None = None) -> list[R]:
         """The due records, those due longest first; of one queue, if one is named."""
         found = sorted((due, id) for id, due in self._due.items() if due <= before)

@@ -62,7 +62,7 @@ class Gauges:
         self._shared = _Total(meter.cell(LOOKUPS_SHARED))
 
     async def publish(self) -> None:
-        """Write all of them."""
+        """Write all of them, and what has been counted since the last time."""
         meter, cache, loading = self._meter, self._pipeline.cache, self._pipeline.loading
         meter.cell(WAITING).put(self._gate.waiting)
         meter.cell(RUNNING).put(self._gate.running)
@@ -75,6 +75,7 @@ class Gauges:
         self._read.reach(loading.read)
         self._shared.reach(self._lookups.answered)
         self._publish_breakers()
+        meter.flush()
 
     def _publish_breakers(self) -> None:
         names = self._meter.names.targets
@@ -90,3 +91,4 @@ async def publishing(gauges: Gauges) -> AsyncIterator[None]:
     recurring.every("publishing gauges", SECONDS, gauges.publish, first=0)
     async with recurring:
         yield
+    await gauges.publish()

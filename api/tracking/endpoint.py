@@ -62,7 +62,7 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     except Exception:  # the outermost edge: a bug of ours is logged and reported as one
         log.exception("a tracking request failed")
         status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
-    pipeline.ledger.meter.answered(status)
+    pipeline.ledger.meter.answers[status // 100] += 1
     await respond(send, status, body, [*extra, *answer_headers(source, page)])
 
 

@@ -120,7 +120,7 @@ class ForeignTracking:
             reply = await self._answer(exchange, endpoint, scope, receive)
         except ClientGone:
             return
-        self.pipeline.ledger.meter.answered(reply.status)
+        self.pipeline.ledger.meter.answers[reply.status // 100] += 1
         await send_reply(send, reply, [*exchange.headers, *answer_headers(exchange.source, page)])
 
     async def _answer(

@@ -85,7 +85,7 @@ class Webhooks:
             reply = await self._answer(exchange, address, scope, receive)
         except ClientGone:
             return
-        self.pipeline.ledger.meter.answered(reply.status)
+        self.pipeline.ledger.meter.answers[reply.status // 100] += 1
         await send_reply(send, reply, exchange.headers)
 
     async def _answer(self, exchange: Exchange, address: str, scope: Scope, receive: Receive) -> Reply:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from engine.ports.erasure import DataSubject, Erased, SessionName
+from engine.ports.following import Followed
 from engine.ports.kind import AnyKind, Kind
 from engine.ports.kinds import CACHE, EVENTS, KINDS, REJECTED, RUNS
 from engine.ports.records import (
@@ -39,7 +40,7 @@ from storage.encoding import (
     decode_session,
     encode,
 )
-from storage.sqlite import erasure, query, retention
+from storage.sqlite import erasure, following, query, retention
 from storage.sqlite.change import Change, change_of
 from storage.sqlite.layout import Layouts
 from storage.sqlite.place import remedy
@@ -226,6 +227,15 @@ class SqliteStore:
         while await self._read(partial(paging.advance, self._background_reader)):
             pass
         return paging.page()
+
+    async def last_number(self, kind: AnyKind) -> int:
+        """The number of the newest record of a kind."""
+        return await self._read(partial(following.last_number, self._background_reader, self._tables[kind.name]))
+
+    async def numbered_after(self, query: Query, after: int, limit: int) -> Followed:
+        """The matching records behind a number, the earliest first."""
+        table = self._tables[query.searchable.name]
+        return await self._read(partial(following.numbered_after, self._background_reader, table, query, after, limit))
 
     async def due(self, before: int, limit: int) -> list[str]:
         """The ids of due profiles, those due longest first."""

@@ -13,12 +13,15 @@ from tests.storage.empty_prefix import empty_prefix
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.file_contents import found_in
+from tests.storage.following_contract import FollowingContract
 from tests.storage.identity_contract import IdentityContract
 from tests.storage.learning_contract import LearningContract
 from tests.storage.reminding_contract import Refresh, RemindingContract
 
 
-class Contract(StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract):
+class Contract(
+    FollowingContract, StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract
+):
     @pytest.fixture
     async def address(self, server: str) -> AsyncIterator[str]:
         async with empty_prefix(server) as prefix:

@@ -5,6 +5,7 @@ from storage.memory import MemoryStore
 from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
+from tests.storage.following_contract import FollowingContract
 from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
@@ -14,7 +15,13 @@ from tests.storage.search_contract import SearchContract
 
 
 class TestMemoryStore(
-    StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract, ExpungingContract
+    FollowingContract,
+    StoreContract,
+    IdentityContract,
+    RemindingContract,
+    LearningContract,
+    ErasingContract,
+    ExpungingContract,
 ):
     @pytest.fixture
     def store(self) -> Store:

@@ -19,6 +19,7 @@ from tests.storage.contract import StoreContract
 from tests.storage.erasing_contract import ErasingContract
 from tests.storage.expunging_contract import ExpungingContract, Written
 from tests.storage.file_contents import found_in
+from tests.storage.following_contract import FollowingContract
 from tests.storage.identity_contract import IdentityContract
 from tests.storage.kinds import ALL_KINDS
 from tests.storage.kinds_contract import KindsContract
@@ -40,7 +41,13 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
 
 
 class TestSqliteStore(
-    StoreContract, IdentityContract, RemindingContract, LearningContract, ErasingContract, ExpungingContract
+    FollowingContract,
+    StoreContract,
+    IdentityContract,
+    RemindingContract,
+    LearningContract,
+    ErasingContract,
+    ExpungingContract,
 ):
     @pytest.fixture
     async def store(self, path: Path) -> AsyncIterator[Store]:

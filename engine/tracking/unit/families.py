@@ -128,7 +128,7 @@ RUNS: Final = Family(
 NODE_FAILURES: Final = Family(
     name="node_failures",
     kind="counter",
-    help="Runs that failed, by the node at which they did; of nodes within a loop, the loop",
+    help="Runs with a node that left by `failed`, by the first such node, also where a wire leads on from it",
     labels=("flow", "node"),
     values=lambda names: [*names.nodes, (OTHER, OTHER)],
 )

@@ -1,11 +1,15 @@
 """The meter: numbers of a running server for those who watch it, in memory that its processes may share.
 
 Each process of a server has a slot with all cells of the families. It writes its own slot only, so no lock is needed,
-and any process answers for all: it joins the cells of all slots, by their sum or by the largest. What a process has
-counted stays when it ends, and the one that takes its place counts on. Its gauges stay until then, too.
+and any process answers for all: it joins the cells of all slots, by their sum or by the largest. What is in a slot
+stays when its process ends, and the one that takes its place counts on. Gauges stay until then, too.
+
+What happens with each event is counted in plain numbers first, since writing memory that is shared costs ten times as
+much. `flush` adds them to the slot; it is called once a second, so a process that is killed loses a second of them.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -54,19 +58,24 @@ class Cell:
 
 
 class Histogram:
-    """The durations of one thing in this process."""
+    """The durations of one thing in this process: they are kept here until the meter is flushed."""
 
-    __slots__ = ("_cells", "_first")
+    __slots__ = ("_counts", "_sum")
 
-    def __init__(self, cells: memoryview, first: int) -> None:
-        self._cells = cells
-        self._first = first
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BUCKETS) + 1)
+        self._sum = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count a duration."""
-        cells, first = self._cells, self._first
-        cells[first + bisect_left(BUCKETS, seconds)] += 1
-        cells[first + len(BUCKETS) + 1] += int(seconds * 1_000_000)
+        self._counts[bisect_left(BUCKETS, seconds)] += 1
+        self._sum += seconds
+
+    def take(self) -> list[int]:
+        """Return what has been counted since the last time, as cells."""
+        cells = [*self._counts, round(self._sum * 1_000_000)]
+        self._counts, self._sum = [0] * (len(BUCKETS) + 1), 0.0
+        return cells
 
 
 class Reading(Struct, frozen=True):
@@ -87,12 +96,13 @@ class Meter:
         self.names = names
         self._size = size = slot_cells(names)
         self._all = (memoryview(bytearray(CELL_BYTES * size)) if memory is None else memory).cast("q")
-        self._own = own = self._all[slot * size : (slot + 1) * size]
+        self._own = self._all[slot * size : (slot + 1) * size]
         self._places = places = places_of(names)
         self._runs = {labels: place for (family, labels), place in places.items() if family == RUNS.name}
         self._nodes = {labels: place for (family, labels), place in places.items() if family == NODE_FAILURES.name}
-        first = places[ANSWERS.name, ("2xx",)]
-        self._answers = own[first : first + 4]
+        self._histograms: dict[int, Histogram] = {}  # by the places of their first cells
+        self._ran: defaultdict[tuple[str, str, str], int] = defaultdict(int)  # flow, outcome, node; since the last flush
+        self.answers = [0] * 10  # to requests with events, since the last flush, by the first digit of their status
         self.requests = self.histogram(REQUESTS)
         self.commits = self.histogram(COMMITS)
 
@@ -104,26 +114,39 @@ class Meter:
     def histogram(self, family: Family, *labels: str) -> Histogram:
         """Return a histogram of this process, likewise."""
         place = self._places.get((family.name, labels))
-        return Histogram(self._own, self._places[family.name, _others(family, labels)] if place is None else place)
+        if place is None:
+            place = self._places[family.name, _others(family, labels)]
+        return self._histograms.setdefault(place, Histogram())
 
     def count_runs(self, runs: Sequence[RunKey]) -> None:
         """Count runs whose unit is stored."""
-        own, places = self._own, self._runs
+        ran = self._ran
         for run in runs:
-            flow, outcome = run.flow, run.outcome
-            place = places.get((flow, outcome))
-            if place is None:
-                place = places[flow if (flow, OTHER) in places else OTHER, outcome if outcome in OUTCOMES else OTHER]
-            own[place] += 1
-            if outcome == "failed":
-                own[self._nodes.get((flow, run.node.partition("[")[0]), self._nodes[OTHER, OTHER])] += 1
+            ran[run.flow, run.outcome, run.node] += 1
 
-    def answered(self, status: int) -> None:
-        """Count an answer to a request with events."""
-        self._answers[status // 100 - 2] += 1
+    def flush(self) -> None:
+        """Add what has been counted since the last time to the slot."""
+        own = self._own
+        for place, histogram in self._histograms.items():
+            for cell, count in enumerate(histogram.take(), place):
+                own[cell] += count
+        for digit in range(2, 6):
+            own[self._places[ANSWERS.name, (f"{digit}xx",)]] += self.answers[digit]
+            self.answers[digit] = 0
+        for run, count in self._ran.items():
+            for place in self._places_of_run(*run):
+                own[place] += count
+        self._ran.clear()
+
+    def _places_of_run(self, flow: str, outcome: str, node: str) -> Iterator[int]:
+        known = flow if (flow, OTHER) in self._runs else OTHER
+        yield self._runs[known, outcome if outcome in OUTCOMES else OTHER]
+        if node:
+            yield self._nodes.get((flow, node.partition("[")[0]), self._nodes[OTHER, OTHER])
 
     def readings(self) -> Iterator[Reading]:
-        """Yield all numbers, those of all processes joined."""
+        """Yield all numbers, those of all processes joined; this one is flushed first."""
+        self.flush()
         slots = [self._all[start : start + self._size] for start in range(0, len(self._all), self._size)]
         by_name = {family.name: family for family in FAMILIES}
         for (name, labels), place in self._places.items():

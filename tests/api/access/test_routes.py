@@ -88,6 +88,7 @@ viewer     GET  /events/{id}/runs
 viewer     GET  /forgettings
 viewer     GET  /forgettings/{name}
 viewer     GET  /metrics
+viewer     *    /live
 viewer     GET  /profiles/{id}
 viewer     GET  /profiles/{id}/events
 viewer     GET  /profiles/{id}/segments/{segment}

@@ -49,6 +49,8 @@ def test_every_process_reads_the_sum_of_all() -> None:
     one, other = shared(2)
     one.count_runs([ran("order", "finished", ""), ran("order", "failed", "pay")])
     other.count_runs([ran("order", "finished", "")])
+    one.flush()
+    other.flush()
     assert read(one) == read(other) == {
         (RUNS.name, "order", "finished"): (2,),
         (RUNS.name, "order", "failed"): (1,),

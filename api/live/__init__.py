@@ -1,0 +1,1 @@
+"""Live: events and runs as they are stored, as a stream of server-sent events."""
