@@ -10,8 +10,12 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from api.access.directory import mask_of
 from api.access.guard import AccessGuard
+from api.access.guessing import require_no_guessing
+from api.access.mask import Mask
 from api.access.option import access
+from api.access.principal import principal_of
 from api.description.operation import Answer, Content, Operation, Parameter, operations
 from api.live.queries import queries_of
 from api.live.stream import MAX_STREAMS, Stream, Streams
@@ -23,6 +27,7 @@ from engine.tracking.intake.payload import Refusal
 from engine.tracking.pipeline.pipeline import Pipeline
 
 Show = Callable[[Row], str]
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 LIVE: Final = Operation(
     method="GET",
@@ -58,25 +63,28 @@ class Live:
         """
         if self.streams.open >= MAX_STREAMS:
             raise HttpProblem(503, f"a process has at most {MAX_STREAMS} streams: close one", {"Retry-After": "5"})
-        connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
-        handler = connection.route_handler
+        connection: Connection = ASGIConnection(scope)
+        shows = principal_of(connection).sees_personal
 
         async def allowed() -> bool:
             try:
-                await self._guard(connection, handler)
+                await self._guard(connection, connection.route_handler)
             except HttpProblem:
                 return False
-            return True
+            return principal_of(connection).sees_personal or not shows
 
-        follower = await self._follower(scope, connection.headers.get("last-event-id"))
+        follower = await self._follower(connection)
         pipeline = self.pipeline
         await Stream(follower, show, allowed, pipeline.clock, pipeline.report, most).run(self.streams, receive, send)
 
-    async def _follower(self, scope: Scope, last: str | None) -> Follower:
-        pipeline, query = self.pipeline, query_of(scope)
+    async def _follower(self, connection: Connection) -> Follower:
+        pipeline, query = self.pipeline, query_of(connection.scope)
+        last = connection.headers.get("last-event-id")
         kinds = [kind for kind in query.get("kinds", ",".join(FOLLOWED)).split(",") if kind]
         declared = pipeline.project.settings.fields
         queries = queries_of(query.get("q", ""), kinds, pipeline.clock.now(), declared)
+        for each in queries.values():
+            require_no_guessing(each, mask_of(connection))
         try:
             return await following(pipeline.store, queries, pipeline.clock, last or query.get("after") or None)
         except BadPlace as bad:
@@ -92,11 +100,12 @@ def query_of(scope: Scope) -> dict[str, str]:
     return {name: values[-1] for name, values in found.items()}
 
 
-def row_json(fields: Fields) -> Show:
+def row_json(fields: Fields, mask: Mask) -> Show:
     """Return how a row is shown to programs: its kind, its id and the record, as `/search` has it."""
 
     def show(row: Row) -> str:
-        document = {"kind": row.kind, "id": row.id, "record": serialize_record(row.record, fields)}
+        record = mask.view(row.kind, serialize_record(row.record, fields))
+        document = {"kind": row.kind, "id": row.id, "record": record}
         return msgspec.json.encode(document).decode()
 
     return show
@@ -112,7 +121,7 @@ def live_handler(live: Live) -> ASGIRouteHandler:
         most = query_of(scope).get("most", "")
         if most and not (most.isdigit() and 1 <= int(most) <= 1_000):
             raise Refusal("malformed", "`most` is a whole number from 1 to 1000")
-        show = row_json(live.pipeline.project.settings.fields)
+        show = row_json(live.pipeline.project.settings.fields, mask_of(ASGIConnection(scope)))
         await live.answer(scope, receive, send, show, int(most) if most else None)
 
     return follow

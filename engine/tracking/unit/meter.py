@@ -101,7 +101,7 @@ class Meter:
         self._runs = {labels: place for (family, labels), place in places.items() if family == RUNS.name}
         self._nodes = {labels: place for (family, labels), place in places.items() if family == NODE_FAILURES.name}
         self._histograms: dict[int, Histogram] = {}  # by the places of their first cells
-        self._ran: defaultdict[tuple[str, str, str], int] = defaultdict(int)  # flow, outcome, node; since the last flush
+        self._ran: defaultdict[tuple[str, str, str], int] = defaultdict(int)  # flow, outcome, node
         self.answers = [0] * 10  # to requests with events, since the last flush, by the first digit of their status
         self.requests = self.histogram(REQUESTS)
         self.commits = self.histogram(COMMITS)
