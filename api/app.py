@@ -144,13 +144,13 @@ def create_app(
     routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
     routes += console_handlers(Site(pipeline))
     guard = AccessGuard(Credentials(admin_key, directory), directory)
-    streams = Streams()
-    routes.append(live_handler(Live(pipeline, guard, streams)))
+    stream = Live(pipeline, guard, Streams())
+    routes.append(live_handler(stream))
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
     app.state.open_breakers = open_breakers
     app.state.scheduler = background.scheduling.scheduler
-    app.state.streams = streams
+    app.state.live = stream
     return app
 
 

@@ -117,7 +117,7 @@ def run(app: Litestar, listening: socket.socket, on_started: Callable[[], None] 
     gc.freeze()  # the project and the modules live for ever: the collector skips them
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(config, on_started, app.state.streams.close)
+    server = Server(config, on_started, app.state.live.streams.close)
     with suppress(SystemExit):  # uvicorn exits so when the application cannot start; the log says why
         server.run(sockets=[listening])
     return server.started
