@@ -35,6 +35,7 @@ from api.outages import Outages
 from api.places import places_of
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, problem, problem_of
 from api.reading import reading_router
+from api.replays import replays_router
 from api.response_headers import restrict_browsers
 from api.sending import SendingRules
 from api.tasks import task_router
@@ -142,6 +143,7 @@ def create_app(
     routes += foreign_handlers(ForeignTracking(tracker, processing))
     routes += webhook_handlers(Webhooks(tracker, processing, scripting))
     routes.append(import_router(pipeline, ImportPipelines(pipeline, gate)))
+    routes.append(replays_router(pipeline))
     routes += console_handlers(Site(pipeline))
     guard = AccessGuard(Credentials(admin_key, directory), directory)
     stream = Live(pipeline, guard, Streams())

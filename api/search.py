@@ -55,7 +55,7 @@ def search_handler(store: Searches, project: Callable[[], Project], clock: Clock
             require_role(principal_of(request), "admin")
         if not 1 <= limit <= MAX_LIMIT:
             raise Refusal("malformed", f"`limit` is between 1 and {MAX_LIMIT}")
-        query, mask = _query(q, searchable_of(kind), project(), clock.now()), mask_of(request)
+        query, mask = parsed_query(q, searchable_of(kind), project(), clock.now()), mask_of(request)
         require_no_guessing(query, mask)
         try:
             page = await store.search(query, limit, after or None)
@@ -95,7 +95,8 @@ def searchable_of(name: str) -> Searchable:
     return searchable
 
 
-def _query(text: str, searchable: Searchable, project: Project, now: int) -> Query:
+def parsed_query(text: str, searchable: Searchable, project: Project, now: int) -> Query:
+    """Return the query of a request. Raises `Refusal`, with the place of the mistake."""
     try:
         return parse(text, searchable, now, project.settings.fields)
     except ProblemError as failure:

@@ -137,6 +137,19 @@ class Mask:
         texts = {"logs": [self.text(str(text), known) for text in logs]} if isinstance(logs, list | tuple) else {}
         return self._trace(document, known) | texts
 
+    def replay(self, document: Document) -> Document:
+        """Return a dry replay: what its steps have read is masked in its trace and in the lines that differ."""
+        if self.shows:
+            return document
+        trace = document.get("trace") or {}
+        known = long_ones(self._values(trace))
+        lines = [
+            each | {side: [self.text(str(line), known) for line in each.get(side, ())] for side in ("before", "after")}
+            for each in document.get("differences", ())
+        ]
+        reason = self.text(str(document.get("reason", "")), known)
+        return document | {"trace": self._trace(trace, known), "differences": lines, "reason": reason}
+
     def rejected(self, document: Document, known: Known = ()) -> Document:
         """Return a rejected event: its body is masked as a whole, and in its reason what the body has."""
         if self.shows:

@@ -17,6 +17,7 @@ TAGS: Final = {
     "traintracks": "The protocol of Traintracks' clients",
     "reading": "What is stored, for operators: profiles, events, runs, searches",
     "identity": "Splitting profiles, and forgetting them",
+    "runs": "Replaying runs: the difference, and doing failed ones again",
     "deliveries": "Messages to other systems",
     "waits": "Runs that wait",
     "schedules": "Tasks and flows with a schedule",

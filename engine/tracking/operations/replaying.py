@@ -7,6 +7,8 @@ the same run, at any time, in any process, one takes effect. Only a run that has
 effects were dropped; one that has finished would take effect twice.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -29,13 +31,13 @@ from engine.tracking.unit.request import UnitRequest
 
 SECONDS: Final = 60.0  # that a run which is applied may take
 
-Refusal = Literal["gone", "not failed", "applied", "no flow", "no event", "no source", "no recording"]
+Code = Literal["gone", "not failed", "applied", "no flow", "no event", "no source", "no recording"]
 
 
 class NotReplayed(Exception):
     """A run that cannot be replayed. `code` says why, for programs; the text says it for people."""
 
-    def __init__(self, code: Refusal, text: str) -> None:
+    def __init__(self, code: Code, text: str) -> None:
         super().__init__(text)
         self.code = code
 
@@ -196,3 +198,68 @@ async def _event(pipeline: Pipeline, run: RunRecord) -> UnitEvent:
         origin=origin,
         save=stored is not None,  # as are the events that it emits
     )
+
+
+# ---- several runs ---------------------------------------------------------------------------------------------------
+
+
+class Refused(Struct, frozen=True):
+    """A run that was not replayed, and why."""
+
+    run: str
+    code: Code
+    reason: str
+
+
+class TableRow(Struct, frozen=True):
+    """How many runs had an outcome then and have another now; `differing` of them differ in any way."""
+
+    then: str
+    now: str
+    count: int
+    differing: int
+
+
+class DryReport(Struct, frozen=True):
+    """The dry replays of several runs: those that differ, a table of all, and those that were not replayed."""
+
+    replayed: int
+    differing: tuple[DryReplay, ...]
+    table: tuple[TableRow, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+class DryReplays:
+    """Replays runs, one by one, and adds up the report. Pure: give it flows by name."""
+
+    def __init__(self, flows: Mapping[str, Flow], hash_keys: Any = None) -> None:
+        self._flows = flows
+        self._hash_keys = hash_keys
+        self._table: Counter[tuple[str, str]] = Counter()
+        self._changed: Counter[tuple[str, str]] = Counter()
+        self._differing: list[DryReplay] = []
+        self._refused: list[Refused] = []
+
+    def add(self, run: RunRecord) -> DryReplay | None:
+        """Replay a run. Returns what came of it; None if it was refused."""
+        flow = self._flows.get(run.flow)
+        try:
+            if flow is None:
+                raise NotReplayed("no flow", f"there is no flow `{run.flow}` now")
+            done = replay_dry(run, flow, self._hash_keys)
+        except NotReplayed as refused:
+            self._refused.append(Refused(run.id, refused.code, str(refused)))
+            return None
+        pair = done.then, done.now
+        self._table[pair] += 1
+        if done.differences:
+            self._changed[pair] += 1
+            self._differing.append(done)
+        return done
+
+    def report(self) -> DryReport:
+        """Return the report of all runs so far."""
+        rows = [
+            TableRow(then, now, count, self._changed[then, now]) for (then, now), count in self._table.most_common()
+        ]
+        return DryReport(sum(self._table.values()), tuple(self._differing), tuple(rows), tuple(self._refused))

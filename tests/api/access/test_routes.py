@@ -106,6 +106,8 @@ viewer     GET  /waits/{id}
 operator   POST /deliveries/drop
 operator   POST /deliveries/retry
 operator   POST /profiles/{id}/unmerge
+operator   POST /replays
+operator   POST /replays/apply
 operator   POST /tasks/{name}/pause
 operator   POST /tasks/{name}/resume
 operator   POST /tasks/{name}/run
