@@ -17,7 +17,7 @@ from api.description.operation import described
 from api.search import parsed_query, searchable_of
 from api.unmerge import no_foreign_page
 from engine.ports.records import RunRecord
-from engine.ports.store import Store
+from engine.ports.store import Searches
 from engine.search.page import MAX_LIMIT
 from engine.search.query import Query
 from engine.tracking.intake.payload import Refusal
@@ -137,7 +137,7 @@ async def dry_report(pipeline: Pipeline, runs: Sequence[str], where: str | None,
     return msgspec.structs.replace(report, refused=(*missing, *report.refused))
 
 
-async def found_runs(store: Store, query: Query, limit: int) -> AsyncIterator[RunRecord]:
+async def found_runs(store: Searches, query: Query, limit: int) -> AsyncIterator[RunRecord]:
     """Yield the runs that a query finds, newest first, at most `limit`. Raises `Unavailable`."""
     after: str | None = None
     left = limit

@@ -27,6 +27,7 @@ from cli.options import (
     output_console,
 )
 from cli.profile_commands import profiles
+from cli.run_commands import graph, replay, runs
 from cli.schema_commands import schemas
 from cli.task_commands import tasks
 from cli.waits_commands import waits
@@ -49,6 +50,9 @@ app.add_typer(waits, name="waits")
 app.add_typer(webhooks, name="webhook")
 app.add_typer(users, name="user")
 app.add_typer(accesses, name="access")
+app.add_typer(runs, name="runs")
+app.command("replay")(replay)
+app.command("graph")(graph)
 
 
 def _print_version(requested: bool) -> None:

@@ -1,12 +1,10 @@
 """`headrace search`: finds events, profiles, sessions, runs and rejected events; prints a table, or lines of JSON."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from urllib.parse import urlencode
 
 from msgspec import Struct
 from rich.cells import cell_len
@@ -14,33 +12,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.serialize import serialize_record
-from cli.call import RemoteServer, call
 from cli.console import without_controls
 from cli.document import Document, write_line
 from cli.location import DataLocation
 from cli.store import (
     CommandError,
-    load_and_report,
-    opened_store,
     report_error,
-    sqlite_file,
-    store_kind,
-    store_url,
-    without_credentials,
 )
+from cli.stored_pages import opened_pages
 from cli.traces import short
-from effects.clock import SystemClock
 from engine.language.path import parse_path, read
 from engine.ports.kinds import SEARCHABLE
-from engine.ports.store import Searches, Unavailable
 from engine.problem import Problem, ProblemError, did_you_mean
 from engine.search.field import Searchable
 from engine.search.page import MAX_LIMIT
-from engine.search.parse import parse
-from engine.search.query import Query
-from storage.sqlite.schema import UnusableFile
-from storage.sqlite.search import Searcher
 
 ResultPage = tuple[list[Document], str | None]  # documents, and the cursor of the next page; None for the last one
 FetchPage = Callable[[int, str | None], Awaitable[ResultPage]]  # by the limit and the cursor of a page
@@ -138,7 +123,7 @@ def marked_query(text: str, problem: Problem) -> Text:
 async def _search(request: SearchRequest, searchable: Searchable, console: Console, error: Console) -> int:
     table = Table(searchable.newest, *columns_of(searchable), box=None, header_style="bold", pad_edge=False)
     count, after = 0, None
-    async with _opened(request, searchable, error) as fetch_page:
+    async with opened_pages(request.location, searchable, request.text, error) as fetch_page:
         with error.status("Searching", spinner="line") if error.is_terminal else nullcontext():
             while True:
                 wanted = min(request.limit - count, MAX_LIMIT) if request.limit else MAX_LIMIT
@@ -164,54 +149,3 @@ def _add_row(table: Table, searchable: Searchable, document: Document) -> None:
     moment = datetime.fromtimestamp(read(document, parse_path(searchable.newest)) / 1000, UTC)
     cells = [Text(without_controls(cell(document))) for cell in columns_of(searchable).values()]
     table.add_row(f"{moment:%Y-%m-%d %H:%M:%S}", *cells)
-
-
-# ---- fetching pages -------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _opened(request: SearchRequest, searchable: Searchable, error: Console) -> AsyncIterator[FetchPage]:
-    """Yields a function that fetches a page, from the server or the store. Raises `ProblemError` and `CommandError`."""
-    location, now = request.location, SystemClock().now()
-    if (server := location.server()) is not None:
-        parse(request.text, searchable, now)  # an invalid query is marked here, rather than answered by the server
-        yield partial(_page_of_server, server, searchable.name, request.text)
-        return
-    loaded = load_and_report(location.root, error, whole=False)
-    query = parse(request.text, searchable, now, loaded.project.settings.fields)
-    async with _opened_searchable(store_url(loaded, location.store), location.root) as store:
-        yield partial(_page_of_store, store, query)
-
-
-async def _page_of_server(server: RemoteServer, kind: str, text: str, limit: int, after: str | None) -> ResultPage:
-    parameters = urlencode({"q": text, "limit": limit, "after": after or ""})
-    page = await asyncio.to_thread(call, server, "GET", f"/search/{kind}?{parameters}")
-    return page["items"], page["after"]
-
-
-async def _page_of_store(store: Searches, query: Query, limit: int, after: str | None) -> ResultPage:
-    page = await store.search(query, limit, after)
-    return [serialize_record(record, query.declared) for record in page.items], page.after
-
-
-@asynccontextmanager
-async def _opened_searchable(url: str, root: Path) -> AsyncIterator[Searches]:
-    """The store; a SQLite file read-only, so that its server may run meanwhile. Raises `CommandError`."""
-    if store_kind(url) == "memory":
-        raise CommandError("`memory:` holds nothing when no server runs; ask yours with --url, or name its --store.")
-    file = sqlite_file(url, root)
-    if file is None:
-        async with opened_store(url, root) as store:
-            yield store
-        return
-    try:
-        searcher = Searcher(file)
-        try:
-            yield searcher
-        finally:
-            await searcher.close()
-    except UnusableFile as unusable:
-        raise CommandError(f"{unusable}. Name the store that your server uses by --store.") from unusable
-    except Unavailable as unavailable:
-        address = without_credentials(url)
-        raise CommandError(f"The store {address} cannot be read now: {unavailable.reason}.") from unavailable

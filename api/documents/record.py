@@ -69,6 +69,7 @@ class Run(Struct, frozen=True):
     kept: str | None = None
     node: str | None = None
     port: str | None = None
+    shape: str | None = None
     level: str | None = None
     us: int | None = None
     nodes: list[str] = []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 Document = Mapping[str, Any]
@@ -76,6 +77,10 @@ def _lines(operations: list[tuple[str, Document]], wanted: Any) -> tuple[str, ..
     return tuple([_line(name, each) for name, each in operations if wanted(each.get("op"))])
 
 
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def _line(node: str, operation: Document) -> str:
-    others = " ".join(f"{name}={value!r}" for name, value in operation.items() if name != "op")
+    others = " ".join(f"{name}={_json(value)}" for name, value in operation.items() if name != "op")
     return f"{node}: {operation.get('op')} {others}"

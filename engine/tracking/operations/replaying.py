@@ -77,7 +77,7 @@ def replay_dry(run: RunRecord, flow: Flow, hash_keys: Any = None) -> DryReplay:
     after = render(done.trace, done.machine)
     if done.machine.outcome is None:
         after = {**after, "outcome": "paused"}
-    before = msgspec.json.decode(run.trace)
+    before, after = msgspec.json.decode(run.trace), msgspec.json.decode(msgspec.json.encode(after))
     return DryReplay(
         run=run.id,
         flow=run.flow,
