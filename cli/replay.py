@@ -180,7 +180,7 @@ async def _apply(request: ReplayRequest, runs: Sequence[str], error: Console) ->
 
 @asynccontextmanager
 async def _applier(request: ReplayRequest, error: Console) -> AsyncIterator[Any]:
-    """Yields a function that does some runs again: at the server, or on the store, which must not be served meanwhile."""
+    """Yields a function that does some runs again, at the server or on the store, if that is not served."""
     server = request.location.server()
     if server is not None:
         yield _RemoteApplier(server)
