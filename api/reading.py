@@ -25,6 +25,7 @@ from api.schemas import schema_handlers
 from api.search import search_handler
 from api.segments import segment_handlers
 from api.serialize import serialize_rejected, serialize_run
+from api.timeline import timeline_handlers
 from engine.ports.history import events_of, sessions_of
 from engine.ports.records import Session, StoredEvent
 from engine.ports.resolve import NotFound, resolve_profile
@@ -53,6 +54,7 @@ def reading_router(store: Store, project: Callable[[], Project], clock: Clock, l
         search_handler(store, project, clock),
         *segment_handlers(store, project, clock),
         *schema_handlers(store, project),
+        *timeline_handlers(store, project, clock),
     ]
     return Router("/", route_handlers=handlers, tags=["reading"])
 

@@ -36,6 +36,31 @@ def profile_show(
     raise typer.Exit(show(id, location, why, claims, json, output_console(), Console(stderr=True)))
 
 
+@profiles.command("timeline")
+def profile_timeline(
+    wanted: Annotated[
+        str, typer.Argument(metavar="ID|KEY", help="Any id of the profile, or a key: an e-mail address, `PATH=VALUE`")
+    ],
+    before: Annotated[
+        int | None, typer.Option("--before", help="Only what happened at this time (ms) or earlier")
+    ] = None,
+    json: JsonOption = False,
+    project: ProjectOption = Path(),
+    store: StoreOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Show what became of a profile: its events with their runs, segments, links, deliveries and waits, newest first.
+
+    The store is only read, so its server may run meanwhile.
+    """
+    from cli.location import DataLocation
+    from cli.timeline import show_timeline
+
+    location = DataLocation(project, store, url, key)
+    raise typer.Exit(show_timeline(wanted, location, before, json, output_console(), Console(stderr=True)))
+
+
 @profiles.command("unmerge")
 def profile_unmerge(
     id: ProfileId,

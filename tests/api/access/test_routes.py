@@ -93,6 +93,8 @@ viewer     GET  /profiles/{id}
 viewer     GET  /profiles/{id}/events
 viewer     GET  /profiles/{id}/segments/{segment}
 viewer     GET  /profiles/{id}/sessions
+viewer     GET  /profiles/{id}/timeline
+viewer     POST /profiles/find
 viewer     GET  /rejected
 viewer     GET  /runs/{id}
 viewer     GET  /schemas
