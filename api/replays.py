@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from api.access.audit import audited
 from api.access.directory import mask_of
+from api.access.guessing import require_no_guessing
+from api.access.mask import Mask
 from api.access.option import access
 from api.access.principal import principal_of
 from api.description.operation import described
@@ -86,8 +88,9 @@ def replays_router(pipeline: Pipeline) -> Router:
         """Nothing is written and nothing is sent. The flows are those that are served now."""
         if bool(data.runs) == (data.where is not None):
             raise Refusal("malformed", "name `runs`, or a query over runs as `where`")
-        report: dict[str, Any] = msgspec.to_builtins(await dry_report(pipeline, data.runs, data.where, data.limit))
         mask = mask_of(request)
+        done = await dry_report(pipeline, data.runs, data.where, data.limit, mask)
+        report: dict[str, Any] = msgspec.to_builtins(done)
         return {**report, "differing": [mask.replay(each) for each in report["differing"]]}
 
     @post(
@@ -113,8 +116,8 @@ def replays_router(pipeline: Pipeline) -> Router:
     return Router("/", route_handlers=[dry, apply], tags=["runs"])
 
 
-async def dry_report(pipeline: Pipeline, runs: Sequence[str], where: str | None, limit: int) -> DryReport:
-    """Replay runs by their ids, or those that a query finds. Raises `Refusal` and `Unavailable`."""
+async def dry_report(pipeline: Pipeline, runs: Sequence[str], where: str | None, limit: int, mask: Mask) -> DryReport:
+    """Replay runs by their ids, or those that a query finds. Raises `Refusal`, `HttpProblem` and `Unavailable`."""
     project = pipeline.project
     replays = DryReplays({flow.name: flow for flow in project.flows}, project.settings.hash_keys)
     missing: list[Refused] = []
@@ -128,6 +131,7 @@ async def dry_report(pipeline: Pipeline, runs: Sequence[str], where: str | None,
                 replays.add(run)
     else:
         query = parsed_query(where, searchable_of("runs"), project, pipeline.clock.now())
+        require_no_guessing(query, mask)
         async for run in found_runs(pipeline.store, query, limit):
             replays.add(run)
             count += 1

@@ -9,6 +9,8 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from api.access.option import access
+from api.access.principal import principal_of
+from api.access.role import allows
 from api.console.charts import spark
 from api.console.counts import FAILED, WINDOWS, Window, query_of_cause, window_of
 from api.console.site import Site, link, path_of
@@ -34,6 +36,7 @@ class Problem(Struct, frozen=True):
     versions: list[str]
     trend: Markup
     link: str
+    replay: str
     flow_link: str
     current: bool
 
@@ -54,6 +57,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             problems=found[:SHOWN],
             more=max(0, len(found) - SHOWN),
             flow=flow,
+            may=allows(principal_of(request).role, "operator"),
             everything=link(TAB, window=window),
             windows=[(name, link(TAB, window=name, flow=flow), name == shown.name) for name in WINDOWS],
             said=_said(found, shown),
@@ -99,6 +103,7 @@ def _problem(
         versions=[version[:8] for version in versions],
         trend=trend,
         link=link("/console/runs", q=query_of_cause(*cause)),
+        replay=link("/console/replay", q=f"{query_of_cause(*cause)} outcome:failed"),
         flow_link=link(path_of("flows", flow), node=node) if node else path_of("flows", flow),
         current=served.get(flow) in versions,
     )

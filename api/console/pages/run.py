@@ -14,13 +14,15 @@ from msgspec import Struct
 from api.access.option import access
 from api.console.pages.runs import TAB
 from api.console.run_view import Document, RunView, first_failure, view_of
-from api.console.site import Site, link
+from api.console.site import Site, link, path_of
 from api.console.steps import StepRow, rows_of
 from api.picture.layout import PicturedNode, TooManyNodes, picture
 from api.picture.svg import svg
 from api.picture.taken import Taken, taken
 from api.serialize import serialize_run
 from engine.flow.plan import Flow
+from engine.ports.records import RunRecord
+from engine.ports.replay import REPLAYS
 from engine.tracking.pipeline.flow_versions import FlowVersions
 
 _KEPT = {
@@ -85,11 +87,23 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             kept=_KEPT.get(str(document.get("kept", "")), ""),
             raw=raw if len(raw) < 400_000 else raw[:400_000] + "\n…",
             raw_size=f"{len(raw) / 1000:.1f} KB",
+            replay_link=link("/console/replay", run=record.id) if bytes(record.recording) != b"null" else "",
+            download=f"/runs/{record.id}",
+            **await _lineage(site, record),
             older="",
             newer="",
         )
 
     return [run]
+
+
+async def _lineage(site: Site, record: RunRecord) -> dict[str, Any]:
+    """Return the addresses of the run that this one does again, and of the run that does this one again."""
+    again = await site.store.record(REPLAYS, record.id) if record.outcome == "failed" else None
+    return {
+        "replay_of": path_of("runs", record.replay_of) if record.replay_of else "",
+        "replayed_by": path_of("runs", again.run) if again is not None else "",
+    }
 
 
 def headline(document: Document) -> str:

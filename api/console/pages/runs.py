@@ -7,6 +7,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
 from api.access.option import access
+from api.access.principal import principal_of
+from api.access.role import allows
 from api.console.counts import WINDOWS, Window, chart_of, facets_of, groups_of, window_of
 from api.console.queries import ask
 from api.console.run_view import view_of
@@ -42,11 +44,16 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             groups=groups_of(totals, TAB),
             rows=[view_of(site.shown(request, serialize_run(run))) for run in asked.page.items],  # type: ignore[arg-type]
             filtered=bool(q),
+            replay_link=link("/console/replay", q=q) if q and asked.page.items and _may(request) else "",
             older=link(TAB, q=q, window=window, after=asked.page.after) if asked.page.after else "",
             newest=link(TAB, q=q, window=window) if after else "",
         )
 
     return [runs]
+
+
+def _may(request: Request[Any, Any, Any]) -> bool:
+    return allows(principal_of(request).role, "operator")
 
 
 def _said(window: Window, site: Site) -> str:

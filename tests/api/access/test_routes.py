@@ -108,6 +108,8 @@ viewer     GET  /waits/{id}
 operator   POST /deliveries/drop
 operator   POST /deliveries/retry
 operator   POST /profiles/{id}/unmerge
+operator   GET  /console/replay
+operator   POST /console/replay/apply
 operator   POST /replays
 operator   POST /replays/apply
 operator   POST /tasks/{name}/pause
