@@ -39,6 +39,7 @@ from api.replays import replays_router
 from api.response_headers import restrict_browsers
 from api.sending import SendingRules
 from api.tasks import task_router
+from api.tracing import following_switches, tracing_router
 from api.tracker import tracker_handlers
 from api.tracking.collect import collect_handler
 from api.tracking.consent import consent_handler
@@ -128,7 +129,7 @@ def create_app(
             for each in (spool, store, client, runner, outages, pipeline.late, directory):
                 if each is not None:
                     closing.push_async_callback(each.close)
-            async with background.running(), publishing(gauges):
+            async with background.running(), publishing(gauges), following_switches(pipeline):
                 yield
 
     def open_breakers() -> list[OpenBreaker]:
@@ -137,6 +138,7 @@ def create_app(
     gauges = Gauges(pipeline, gate, lookups, open_breakers, spool)
 
     routes = _routes(tracker, background.forgettings, open_breakers, broken)
+    routes.append(tracing_router(pipeline))
     routes.append(task_router(background.scheduling.scheduler))
     routes.append(metrics_handler(ServerMetrics(pipeline, ledger, gauges)))
     processing = ForeignProcessing(tracker, gate)

@@ -29,6 +29,7 @@ from cli.options import (
 from cli.profile_commands import profiles
 from cli.run_commands import graph, replay, runs
 from cli.schema_commands import schemas
+from cli.tap_command import tap
 from cli.task_commands import tasks
 from cli.waits_commands import waits
 from cli.webhook_commands import webhooks
@@ -48,6 +49,7 @@ app.add_typer(node_types, name="nodes")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(waits, name="waits")
 app.add_typer(webhooks, name="webhook")
+app.command()(tap)
 app.add_typer(users, name="user")
 app.add_typer(accesses, name="access")
 app.add_typer(runs, name="runs")

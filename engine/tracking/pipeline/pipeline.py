@@ -73,6 +73,7 @@ from engine.tracking.pipeline.repeat import answer_repeat
 from engine.tracking.pipeline.settling import ReportApart, report_nothing, settled_profile
 from engine.tracking.pipeline.time_slices import TimeSlices
 from engine.tracking.pipeline.unmarked import UnmarkedEvents
+from engine.tracking.tracing import Switches
 from engine.tracking.unit.cache import CachedProfile, ProfileCache
 from engine.tracking.unit.compose import Composed, compose, regrouped_by, writes_nothing
 from engine.tracking.unit.effects import UnitContext, UnitEffects
@@ -124,6 +125,7 @@ class Pipeline:
         self.listeners: list[Callable[[Changes], None]] = []  # called with changes of records that are stored now
         self.queues.committed = self.committed
         self.queues.ticks = clock.ticks
+        self.tracing: Switches | None = None  # the switches that are on, if any are
         self.full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
@@ -433,6 +435,8 @@ class Pipeline:
         )
         if self.imports:
             context = structs.replace(context, imported=True, visit=False)
+        if self.tracing is not None:
+            context = structs.replace(context, traced=self.tracing)
         if self.full_targets:
             context = structs.replace(context, full_targets=self.full_targets)
         if request.intake.hops:

@@ -12,6 +12,7 @@ from engine.ports.records import Session
 from engine.ports.replay import RunReplay
 from engine.profile.document import Profile, Scalar
 from engine.project.source import Source
+from engine.tracking.tracing import Switches
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.membership import Membership
 from engine.tracking.unit.resumed import Resumed
@@ -33,6 +34,7 @@ class UnitContext(Struct, frozen=True, kw_only=True):
     seed: str
     identify: Identify
     debug: bool | str = False
+    traced: Switches | None = None  # of runs that are traced, although their sender has not asked for it
     proven: dict[str, Scalar] = field(default_factory=dict)  # keys of the sender, by path
     has_events: bool = True  # a visitor has come; without events only time has passed
     visit: bool = False  # a visit begins

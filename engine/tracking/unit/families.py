@@ -31,6 +31,7 @@ WORKS: Final = (
     "forgetting profiles",
     "keeping the lease of timers",
     "looking at all profiles",
+    "looking for switches of tracing",
     "retention",
     "setting apart",
     "sweeping",

@@ -324,7 +324,9 @@ class UnitRun(WaitingRuns):
         self._met.add(document)
 
     def _sampled(self, event: UnitEvent, flow: Flow) -> bool:
-        """Whether the trace of a run is kept even if it is not requested and nothing fails."""
+        """Whether the trace of a run is kept even if its sender has not asked for it and nothing fails."""
+        if self.context.traced is not None and self._traced(flow, event):
+            return True
         share = self.triggers.kept_shares[flow.name]
         return share > 0 and zlib.crc32(f"{event.id}{flow.name}".encode()) % 10_000 < share * 10_000
 
@@ -511,7 +513,8 @@ class UnitRun(WaitingRuns):
         about = recording = None
         if document is not None:
             recording = encoded_recording(machine)
-            about = about_run(machine, key, self.context.debug, self.triggers.kept_share(outcome, flow.name))
+            debugged = bool(self.context.debug) or self._traced(flow, event)
+            about = about_run(machine, key, debugged, self.triggers.kept_share(outcome, flow.name))
         self.effects.flows.append(
             FlowResult(
                 event, flow.name, flow.version, outcome, document, others, counted=key, about=about, recording=recording

@@ -19,12 +19,12 @@ def failure_key(machine: Machine, outcome: str) -> RunKey:
     return RunKey(flow.name, flow.version, outcome, tuple(machine.left_by), node, port, shape_of(reason)[:MAX_REASON])
 
 
-def about_run(machine: Machine, key: RunKey, debug: bool | str, share: float) -> About:
+def about_run(machine: Machine, key: RunKey, debug: bool, share: float) -> About:
     """Return the facts about a run whose trace is kept; `share` is that of its flow's uneventful runs."""
     logs = [effect for _, effect in machine.effects() if isinstance(effect, Log)] if machine.notable else []
     level = max((log.level for log in logs), key=_LEVELS.index, default="")
     nodes = [f"{machine.flow.nodes[index].id}:{settled.port}" for index, settled in machine.settled.items()]
-    kept = _kept(key, level, bool(debug))
+    kept = _kept(key, level, debug)
     return About(
         kept=kept,
         key=key,

@@ -99,7 +99,19 @@ class WaitingRuns:
 
     def _keeps(self, flow: Flow, event: UnitEvent) -> bool:
         """Whether the trace of an uneventful run is kept."""
-        return bool(self.context.debug) or self.triggers.is_kept("finished", event.id, flow.name)
+        asked = bool(self.context.debug) or self._traced(flow, event)
+        return asked or self.triggers.is_kept("finished", event.id, flow.name)
+
+    def _traced(self, flow: Flow, event: UnitEvent) -> bool:
+        """Whether a switch of tracing means a run."""
+        context = self.context
+        if context.traced is None:
+            return False
+        session = context.session.id if context.session is not None else ""
+        profile = self.state.profile
+        ids = {context.acting_id, *(profile.ids if profile is not None else ())} - {None}
+        names = {id for id in ids if id is not None}
+        return any(switch.means(flow.name, event.type, session, names) for switch in context.traced)
 
     def _begin_with_waits(self, events: list[UnitEvent]) -> Generator[AnyPending, None, list[UnitEvent]]:
         """Begin a unit of a profile with open waits: end those that a merge has made too many. Returns all events."""

@@ -103,6 +103,7 @@ viewer     GET  /search/{kind}
 viewer     GET  /segments
 viewer     GET  /tasks
 viewer     GET  /tasks/{name}
+viewer     GET  /tracing
 viewer     GET  /waits
 viewer     GET  /waits/{id}
 operator   POST /deliveries/drop
@@ -115,6 +116,8 @@ operator   POST /replays/apply
 operator   POST /tasks/{name}/pause
 operator   POST /tasks/{name}/resume
 operator   POST /tasks/{name}/run
+operator   DELETE /tracing/{id}
+operator   POST /tracing
 operator   POST /waits/cancel
 admin      GET  /access/keys
 admin      GET  /access/users

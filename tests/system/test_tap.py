@@ -1,0 +1,45 @@
+"""`headrace tap` on a real server with two workers: it prints each run that it means, once, and ends well."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from tests.system.load_generator import LoadGenerator
+from tests.system.server_process import ServerProcess
+from tests.system.test_serve_workers import shared
+
+
+async def switches(served: ServerProcess) -> list[dict[str, str]]:
+    async with aiohttp.ClientSession(headers=served.admin) as http, http.get(f"{served.address}/tracing") as answer:
+        found: list[dict[str, str]] = msgspec.json.decode(await answer.read())
+        return found
+
+
+async def test_a_tap_prints_the_runs_of_one_session_on_all_workers_and_ends_its_switch(tmp_path: Path) -> None:
+    load = LoadGenerator(profiles=4)
+    with shared(tmp_path) as served:
+        await asyncio.to_thread(served.workers, 2)
+        command = [sys.executable, "-m", "cli.main", "tap", "--url", served.address, "--project", str(served.project)]
+        tap = await asyncio.create_subprocess_exec(*command, "--session", "visit-1", "--json", stdout=PIPE, stderr=PIPE)
+        assert tap.stdout is not None
+        assert tap.stderr is not None
+        assert "are traced for 10 minutes" in (await tap.stderr.readline()).decode()
+        await asyncio.sleep(3)  # until both workers have looked at the switches; they do so every two seconds
+        (switch,) = await switches(served)
+        assert switch["session"] == "visit-1"
+        await load.load(served.address, until=40, clients=4)
+        wanted = {f"e-{number}" for number in load.sent if number % 4 == 1}
+        runs = [msgspec.json.decode(await tap.stdout.readline()) for _ in wanted]
+        assert {run["event"]["id"] for run in runs} == wanted
+        assert {(run["kept"], run["outcome"]) for run in runs} == {("debugged", "finished")}
+        tap.send_signal(signal.SIGINT)
+        assert await tap.stdout.read() == b""
+        assert f"{len(wanted)} runs were traced" in (await tap.stderr.read()).decode()
+        assert await tap.wait() == 0
+        assert await switches(served) == []
+        assert served.stop() == 0
