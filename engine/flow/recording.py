@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, structs
 
-from engine.flow.ask import HttpAsk, NoAnswer, Reply
+from engine.flow.ask import HttpAsk, NoAnswer, Reply, WaitAsk
 from engine.flow.machine import Machine
 from engine.flow.plan import Flow
 from engine.flow.run import Inputs, IssuedAsk, Place
@@ -95,7 +95,7 @@ def replay(flow: Flow, recorded: RecordedRun, hidden: dict[str, Any] | None = No
         waiting |= {issued.node: issued for issued in machine.advance_fully()}
         if machine.over:
             break
-        found = _next_reply(replies, waiting)
+        found = _next_reply(replies, waiting | _waits(machine))
         if found is not None:
             place, reply = found
         elif waiting:
@@ -104,7 +104,7 @@ def replay(flow: Flow, recorded: RecordedRun, hidden: dict[str, Any] | None = No
             reply = NoAnswer("limit", NOT_RECORDED, retriable=False)
         else:
             break  # it waits for time or an event
-        del waiting[place]
+        waiting.pop(place, None)
         machine.reply(place, reply)
     if machine.outcome == "finished" and (reason := _unfit(machine)):
         machine.fail(reason)
@@ -139,11 +139,20 @@ def _recorded_replies(machine: Machine) -> tuple[RecordedReply, ...]:
     asks = {issued.node: issued for issued in again.advance_fully()}
     recorded: list[RecordedReply] = []
     for place, reply in machine.replies:
-        issued = asks[place]
+        issued = asks.get(place) or _waits(again)[place]
         recorded.append(RecordedReply(issued.id, _hash(issued), reply, issued.number, issued.attempt))
         again.reply(place, reply)
         asks |= {each.node: each for each in again.advance_fully()}
     return tuple(recorded)
+
+
+def _waits(machine: Machine) -> dict[Place, IssuedAsk]:
+    """Return the waits of a run, which are never issued; each gets a reply at once if the run may not wait."""
+    return {
+        index: IssuedAsk(index, machine.flow.nodes[index].id, each.ask, each.number, each.attempt)
+        for index, each in machine.waiting.items()
+        if isinstance(each.ask, WaitAsk) and each.reply is None
+    }
 
 
 def _hash(issued: IssuedAsk) -> str:

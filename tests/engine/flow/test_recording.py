@@ -83,3 +83,13 @@ end: {let: {x: 1}}
 def test_a_recording_that_is_too_large_is_not_kept() -> None:
     machine = drive(Machine(flow("end: {let: {x: 1}}"), inputs({"long": "x" * MAX_BYTES}, stored_profile())))
     assert encoded_recording(machine) is None
+
+
+def test_a_run_that_may_not_wait_repeats_itself() -> None:
+    waits = flow("nap: {wait: 1h, next: {done: rise, failed: rise}}\nrise: {profile.set: {traits.awake: true}}")
+    machine = Machine(waits, inputs({}, stored_profile()))
+    machine.advance_fully()
+    machine.refuse_waits("too many wait")
+    again = replay(waits, recorded(machine))
+    assert ports(again.machine) == ports(machine) == {"nap": "failed", "rise": "done"}
+    assert reason_of(again.machine, "nap") == reason_of(machine, "nap")
