@@ -86,7 +86,11 @@ def test_a_recording_that_is_too_large_is_not_kept() -> None:
 
 
 def test_a_run_that_may_not_wait_repeats_itself() -> None:
-    waits = flow("nap: {wait: 1h, next: {done: rise, failed: rise}}\nrise: {profile.set: {traits.awake: true}}")
+    nodes = {
+        "nap": {"wait": "1h", "next": {"done": "rise", "failed": "rise"}},
+        "rise": {"profile.set": {"traits.up": 1}},
+    }
+    waits = flow({"flow": "nap", "trigger": {"event": "tired"}, "while_waiting": "parallel", "nodes": nodes})
     machine = Machine(waits, inputs({}, stored_profile()))
     machine.advance_fully()
     machine.refuse_waits("too many wait")
