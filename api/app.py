@@ -153,6 +153,7 @@ def create_app(
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
     app.state.open_breakers = open_breakers
+    app.state.forgettings = background.forgettings
     app.state.scheduler = background.scheduling.scheduler
     app.state.live = stream
     return app

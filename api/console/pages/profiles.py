@@ -11,6 +11,8 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from api.access.option import access
+from api.access.principal import principal_of
+from api.access.role import allows
 from api.console.profile_page import (
     consents_of,
     drawn,
@@ -71,7 +73,9 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
         if stored.id != id and id not in stored.parts:
             return Redirect(link(path_of("profiles", stored.id), show=show))
         document = site.shown(request, await _document(site, stored, before))
-        return site.page(request, "profile.html", tab=TAB, **_context(site, document, show, before))
+        role = principal_of(request).role
+        may = {"may": allows(role, "operator"), "may_forget": allows(role, "admin")}
+        return site.page(request, "profile.html", tab=TAB, **_context(site, document, show, before), **may)
 
     return [profiles, profile]
 

@@ -64,6 +64,10 @@ viewer     GET  /console/profiles
 viewer     GET  /console/profiles/{id}
 viewer     GET  /console/health
 viewer     GET  /console/problems
+operator   GET  /console/profiles/{id}/unmerge
+operator   POST /console/profiles/{id}/unmerge
+admin      GET  /console/profiles/{id}/forget
+admin      POST /console/profiles/{id}/forget
 viewer     GET  /console/rejected
 viewer     GET  /console/rejected/{id}
 operator   POST /console/rejected/{id}/resubmit
