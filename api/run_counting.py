@@ -1,7 +1,8 @@
 """Writing the counts of runs: every few seconds, and when the server stops.
 
 A process writes documents of its own for the current minute and hour. If a write fails, its counts are added to the
-next one, so none is lost unless the process is killed meanwhile.
+next one, so none is lost unless the process is killed meanwhile. A unit may be committed long after its minute: from
+the spool, or after a conflict. Then the document of that minute is read first, and the counts are added to it.
 """
 
 from collections import Counter
@@ -39,6 +40,7 @@ class CountsOfSpan:
     def __init__(self, id: str, at: int, span: Span) -> None:
         self.id, self.at, self.span = id, at, span
         self.version = 0
+        self.read = False  # what this process has stored before is among the counts
         self.changed = False  # since it was written last
         self.runs: Counter[tuple[str, ...]] = Counter()
         self.ports: Counter[tuple[str, str, int, str]] = Counter()
@@ -54,6 +56,14 @@ class CountsOfSpan:
             for index, port in enumerate(run.ports):
                 if port:
                     self.ports[run.flow, run.version, index, port] += count
+
+    def add_stored(self, stored: StoredRunCounts | None) -> None:
+        """Add the counts of the stored document, if there is one, and go on from its version."""
+        self.read = True
+        if stored is not None:
+            self.version = stored.version
+            self.runs.update({run.key: run.count for run in stored.runs})
+            self.ports.update({port.key: port.count for port in stored.ports})
 
     def write(self) -> RecordWrite:
         """Return the write of all counts."""
@@ -111,6 +121,8 @@ class RunCounting:
 
     async def _put(self, counts: CountsOfSpan) -> None:
         """Write a document. A write without an answer may have been made: then it is at the version after."""
+        if not counts.read:
+            counts.add_stored(await self._store.record(RUN_COUNTS, counts.id))
         try:
             await self._store.commit(Unit(changes=(counts.write(),)))
         except Conflict:

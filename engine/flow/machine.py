@@ -115,6 +115,7 @@ class Machine(Looping):
         "_ancestors",
         "_restored",
         "cancelled",
+        "earlier",
         "failed_at",
         "flow",
         "left_by",
@@ -146,6 +147,7 @@ class Machine(Looping):
         self._ancestors: list[int] = [0] * size  # bit masks: a settled node and its ancestors
         self._states: dict[int, RunState] = {0: state or initial_state(inputs)}
         self._restored: frozenset[int] = frozenset()  # the nodes that have waited before
+        self.earlier: frozenset[int] = frozenset()  # the nodes that had settled when the run was restored
         self._emitted = 0
         self.outbox = inputs.outbox
         self.stopping = False  # a node has ended the run
@@ -174,6 +176,7 @@ class Machine(Looping):
         self.settled = dict(settled)
         self.waiting = dict(waiting)
         self._restored = frozenset(waiting)
+        self.earlier = frozenset(settled)
         for index, each in self.settled.items():
             self.left_by[index] = each.port
             self._ancestors[index] = self._mask(each.via) | 1 << index
@@ -284,12 +287,15 @@ class Machine(Looping):
         return issued
 
     def first_failure(self) -> tuple[str, str, str]:
-        """The node that ended the run, else the first that left by a failure port, with its port and reason."""
+        """The node that ended the run, else the first that left by a failure port, with its port and reason.
+
+        A node that had left before the run was restored belongs to the stretch before.
+        """
         if self.failed_at or self.outcome == "failed":
             return self.failed_at, "failed" if self.failed_at else "", self.reason
         for index, settled in self.settled.items():
             node = self.flow.nodes[index]
-            if settled.port in node.ports and node.ports[settled.port].failure:
+            if settled.port in node.ports and node.ports[settled.port].failure and index not in self.earlier:
                 return node.id, settled.port, settled.reason
         return "", "", ""
 

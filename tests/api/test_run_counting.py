@@ -5,11 +5,13 @@ from typing import Any
 from api.run_counting import RunCounting
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
-from engine.ports.run_counts import HOUR, MINUTES_KEPT, RUN_COUNTS, run_totals, stored_counts
+from engine.ports.run_counts import HOUR, MINUTE, MINUTES_KEPT, RUN_COUNTS, run_totals, stored_counts
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.unit.run_counter import MAX_KEYS, RunCounter, RunKey
+from engine.tracking.waits.resuming import resume
 from storage.memory import MemoryStore
 from tests.api.conftest import Serve
+from tests.engine.tracking.collector import Collector
 from tests.projects import project
 
 FLOW = """
@@ -20,7 +22,17 @@ nodes:
   note: {profile.set: {traits.last: "{{ event.id }}"}}
   lost: {log: {level: error, message: "no total in {{ event.id }}"}}
 """
+WAITING = """
+flow: order
+trigger: {event: ordered}
+while_waiting: parallel
+nodes:
+  total: {profile.increment: {traits.total: "{{ event.properties.total }}"}, next: {done: nap, failed: nap}}
+  nap: {wait: 1h, next: lost}
+  lost: {log: {level: error, message: "no total in {{ event.id }}"}}
+"""
 NOW = 1_800_000_000_000
+KEY = RunKey("order", "v1", "finished", ("done", None, None))
 
 
 class StillClock:
@@ -75,12 +87,11 @@ async def test_counts_are_written_again_until_the_store_takes_them_and_old_minut
     store, clock = MemoryStore(), StillClock()
     pipeline = Pipeline(project(FLOW), store, ScriptedPerformer(), clock, new_id)
     counting, other = RunCounting(pipeline), RunCounting(pipeline)
-    key = RunKey("order", "v1", "finished", ("done", None, None))
-    pipeline.ledger.runs.count((key,), clock.ms)
+    pipeline.ledger.runs.count((KEY,), clock.ms)
     await counting.write()
-    pipeline.ledger.runs.count((key, key), clock.ms)
+    pipeline.ledger.runs.count((KEY, KEY), clock.ms)
     await other.write()  # as another process does
-    pipeline.ledger.runs.count((key,), clock.ms)
+    pipeline.ledger.runs.count((KEY,), clock.ms)
     await counting.write()
     await counting.write()
     assert (await run_totals(store, NOW - HOUR, NOW, NOW)).total() == 4
@@ -91,6 +102,34 @@ async def test_counts_are_written_again_until_the_store_takes_them_and_old_minut
     assert [each async for each in stored_counts(store, "minute", None, clock.ms)] == []
     assert (await run_totals(store, NOW - HOUR, NOW, clock.ms)).total() == 4
     assert (await store.counts())[RUN_COUNTS.name] == 2
+
+
+async def test_runs_that_are_committed_long_after_their_minute_are_added_to_its_counts() -> None:
+    store, clock = MemoryStore(), StillClock()
+    pipeline = Pipeline(project(FLOW), store, ScriptedPerformer(), clock, new_id)
+    counting = RunCounting(pipeline)
+    for _ in range(100):
+        pipeline.ledger.runs.count((KEY,), NOW)
+    await counting.write()
+    clock.ms += 2 * HOUR
+    for _ in range(3):  # as a spool is drained, which takes longer than one write
+        pipeline.ledger.runs.count((KEY,), NOW)
+        await counting.write()
+    for since in (NOW - MINUTE, NOW - MINUTES_KEPT):
+        totals = await run_totals(store, since, clock.ms, clock.ms)
+        assert totals.total() == totals.ports["order", "v1", 0, "done"] == 103
+
+
+async def test_a_run_that_waits_counts_each_port_once() -> None:
+    collector = Collector(project(WAITING), MemoryStore())
+    answer = await collector.track(payload({}))
+    collector.clock.advance(HOUR)
+    assert await resume(collector.pipeline, answer["profile"]["id"]) == 1
+    counted = [run for minute in collector.pipeline.ledger.runs.minutes.values() for run in minute.elements()]
+    assert [(run.outcome, run.ports, run.node, run.port) for run in counted] == [
+        ("paused", ("failed", None, None), "total", "failed"),
+        ("finished", (None, "done", "done"), "", ""),
+    ]
 
 
 def test_counts_of_a_minute_are_bounded_and_stay_exact_in_their_sum() -> None:

@@ -60,7 +60,7 @@ from engine.tracking.unit.met_documents import MetDocuments
 from engine.tracking.unit.pending import Pending, PendingRun
 from engine.tracking.unit.profiles_read import profiles_read, proves
 from engine.tracking.unit.quiet_flows import quiet_results
-from engine.tracking.unit.run_about import about_run, failure_key
+from engine.tracking.unit.run_about import about_run, run_key
 from engine.tracking.unit.run_counter import RunKey
 from engine.tracking.unit.scheduled import Firing, flows_of, not_fired, posted, still_fired
 from engine.tracking.unit.triggers import Triggers
@@ -506,8 +506,8 @@ class UnitRun(WaitingRuns):
         others = tuple(dict.fromkeys((*others, *self._joined))) if self._joined else others
         if machine.outcome is None or event is self._resuming:
             document, others = self._with_wait(machine, event, document, others)
-        if machine.notable or outcome == "failed":
-            key = failure_key(machine, outcome)
+        if machine.notable or machine.earlier or outcome == "failed":
+            key = run_key(machine, outcome)
         else:
             key = RunKey(flow.name, flow.version, outcome, tuple(machine.left_by))
         about = recording = None

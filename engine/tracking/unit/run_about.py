@@ -12,11 +12,18 @@ MAX_LOG = 500  # characters of each
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def failure_key(machine: Machine, outcome: str) -> RunKey:
-    """Return the properties by which a run is counted in which something failed."""
-    flow = machine.flow
+def run_key(machine: Machine, outcome: str) -> RunKey:
+    """Return the properties by which a run is counted.
+
+    A run that has waited is counted by each stretch, with the ports that its nodes left by in this one.
+    """
+    flow, ports = machine.flow, tuple(machine.left_by)
+    if machine.earlier:
+        ports = tuple([None if index in machine.earlier else port for index, port in enumerate(ports)])
+    if not machine.notable and outcome != "failed":
+        return RunKey(flow.name, flow.version, outcome, ports)
     node, port, reason = machine.first_failure()
-    return RunKey(flow.name, flow.version, outcome, tuple(machine.left_by), node, port, shape_of(reason)[:MAX_REASON])
+    return RunKey(flow.name, flow.version, outcome, ports, node, port, shape_of(reason)[:MAX_REASON])
 
 
 def about_run(machine: Machine, key: RunKey, debug: bool, share: float) -> About:
