@@ -70,6 +70,7 @@ def serialize_timeline(profile: str, timeline: Timeline) -> dict[str, Any]:
         "profile": profile,
         "entries": [_entry(entry) for entry in timeline.entries],
         "before": timeline.before,
+        "partial": timeline.partial,
     }
 
 

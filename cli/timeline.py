@@ -71,6 +71,10 @@ def timeline_lines(found: Document) -> Iterator[Text]:
         yield Text("  nothing is kept of it")
     if found["before"] is not None:
         yield Text(f"  There is more: --before {found['before']}", QUIET)
+    if found["partial"]:
+        yield Text(
+            "  Old deliveries and rejected events may be missing: the store was not looked through to its end", QUIET
+        )
 
 
 def _lines(entry: Document) -> Iterator[Text]:

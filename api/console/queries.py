@@ -15,6 +15,7 @@ from engine.search.parse import parse
 from engine.search.query import Query
 
 ROWS = 50
+GO_ON = 0.3  # seconds
 
 
 class Asked(Struct, frozen=True):
@@ -44,9 +45,21 @@ async def ask(
     if request is not None:
         require_no_guessing(query, mask_of(request))
     try:
-        return Asked(await site.store.search(query, limit, after or None))
+        return Asked(await _searched(site, query, limit, after or None))
     except BadCursor:
-        return Asked(await site.store.search(query, limit))
+        return Asked(await _searched(site, query, limit, None))
+
+
+async def _searched(site: Site, query: Query, limit: int, after: str | None) -> Page:
+    """Return a page: a store may answer short ones, and then the search goes on for `GO_ON` seconds."""
+    clock = site.clock
+    begun = clock.ticks()
+    page = await site.store.search(query, limit, after)
+    items = page.items
+    while page.after is not None and len(items) < limit and clock.ticks() - begun < GO_ON:
+        page = await site.store.search(query, limit - len(items), page.after)
+        items += page.items
+    return Page(items, page.after)
 
 
 def query_of(site: Site, kind: str, text: str) -> Query:

@@ -30,11 +30,15 @@ class TimelineEntry(Struct, frozen=True):
 
 
 class TimelineOfProfile(Struct, frozen=True):
-    """The newest part of a profile's timeline, newest first. `before` (ms) leads to what is older; else null."""
+    """The newest part of a profile's timeline, newest first. `before` (ms) leads to what is older; else null.
+
+    `partial`: the store was not looked through to its end, so old deliveries and rejected events may be missing.
+    """
 
     profile: str
     entries: list[TimelineEntry]
     before: int | None
+    partial: bool
 
 
 class FoundProfile(Struct, frozen=True):
@@ -56,4 +60,5 @@ TIMELINE: Final[dict[str, Any]] = {
         {"at": AT, "kind": "segment", "segment": {"segment": "customers", "by_hand": False}},
     ],
     "before": None,
+    "partial": False,
 }

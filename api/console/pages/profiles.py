@@ -170,6 +170,7 @@ def _reach(line: Document, before: int | None) -> str:
     events = sum(entry["kind"] == "event" for entry in entries)
     runs = sum(len(entry.get("runs", ())) for entry in entries)
     counted = f"{many(events, 'event')} with {many(runs, 'kept run')}"
-    whole = before is None and line["before"] is None
+    whole = before is None and line["before"] is None and not line["partial"]
     part = "Everything kept of this person is shown" if whole else "A part of what is kept of this person"
-    return f"{part}: {counted}. Runs that failed are all kept, of the others a share."
+    missing = " Old deliveries and rejected events may be missing." if line["partial"] else ""
+    return f"{part}: {counted}. Runs that failed are all kept, of the others a share.{missing}"

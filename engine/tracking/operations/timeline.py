@@ -25,6 +25,7 @@ from engine.tracking.unit.event import SEGMENT_ENTERED
 
 AT_ONCE: Final = 60  # events of a page
 MAX_RUNS: Final = 1000  # of the events of a page
+SHORT_PAGES: Final = 4  # that are put together; a store may answer short ones
 EVENTS_AT_ONCE: Final = 50  # whose runs one search finds
 
 EntryKind = Literal["event", "segment", "link", "undone", "delivery", "wait", "rejected"]
@@ -47,10 +48,15 @@ class Entry(Struct, frozen=True):
 
 
 class Timeline(Struct, frozen=True):
-    """Entries, the newest first. `before` (ms) leads to older ones; None if there are none."""
+    """Entries, the newest first. `before` (ms) leads to older ones; None if there are none.
+
+    `partial` says that the store has looked at a limited number of records only: older deliveries or rejected events
+    of the profile may be missing.
+    """
 
     entries: tuple[Entry, ...]
     before: int | None
+    partial: bool = False
 
 
 async def timeline(
@@ -60,8 +66,8 @@ async def timeline(
     pages = await asyncio.gather(
         *[_page(store, kind.name, kind.time, profile.ids, before) for kind in (EVENTS, DELIVERIES, REJECTED)]
     )
-    floor = max([oldest for _, oldest in pages if oldest is not None], default=None)
-    (events, _), (deliveries, _), (rejected, _) = pages
+    floor = max([page.ends for page in pages if page.ends is not None], default=None)
+    events, deliveries, rejected = [page.records for page in pages]
     runs = await runs_of_events(store, [event.id for event in events])
     entries = [
         *[Entry(event.received, "event", event, runs.get((event.source, event.id), ())) for event in events],
@@ -70,7 +76,15 @@ async def timeline(
         *_of_profile(project, profile, events, now),
     ]
     shown = [each for each in entries if _within(each.at, before, floor)]
-    return Timeline(tuple(sorted(shown, key=_newest_first)), floor)
+    return Timeline(tuple(sorted(shown, key=_newest_first)), floor, any(page.partial for page in pages))
+
+
+class _Page(Struct, frozen=True):
+    """Records, the newest first; and if there are more, the time (ms) at which the page ends."""
+
+    records: list[Any]
+    ends: int | None
+    partial: bool
 
 
 def _newest_first(entry: Entry) -> tuple[int, bool]:
@@ -82,20 +96,26 @@ def _within(at: int, before: int | None, floor: int | None) -> bool:
     return (before is None or at <= before) and (floor is None or at > floor)
 
 
-async def _page(
-    store: Searches, kind: str, time: str, ids: Sequence[str], before: int | None
-) -> tuple[list[Any], int | None]:
-    """Return records of a profile, the newest first; and if there are more, the time at which the page ends."""
+async def _page(store: Searches, kind: str, time: str, ids: Sequence[str], before: int | None) -> _Page:
+    """Return the newest records of a profile."""
     conditions: list[Node] = [Is(Field("profile"), tuple(ids))]
     if before is not None:
         conditions.append(Within(Field(time, type="moment"), high=before))
-    page = await store.search(Query(SEARCHABLE[kind], AllOf(tuple(conditions))), AT_ONCE)
-    records: list[Any] = list(page.items)
-    if page.after is None or not records:
-        return records, None
-    oldest: int = getattr(records[-1], time)
-    newest = getattr(records[0], time)
-    return records, oldest if oldest < newest else oldest - 1  # a page of one moment must lead on as well
+    query, after, records = Query(SEARCHABLE[kind], AllOf(tuple(conditions))), None, list[Any]()
+    for _ in range(SHORT_PAGES):
+        page = await store.search(query, AT_ONCE - len(records), after)
+        records += page.items
+        after = page.after
+        if after is None or len(records) == AT_ONCE:
+            break
+    if len(records) < AT_ONCE:
+        return _Page(records, None, after is not None)
+    newest, oldest = getattr(records[0], time), getattr(records[-1], time)
+    if after is None:
+        return _Page(records, None, partial=False)
+    return _Page(
+        records, oldest if oldest < newest else oldest - 1, partial=False
+    )  # a page of one moment leads on, too
 
 
 async def runs_of_events(store: Searches, events: Sequence[str]) -> dict[tuple[str, str], tuple[RunRecord, ...]]:
