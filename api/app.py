@@ -18,6 +18,7 @@ from api.accounts import account_router
 from api.addressing import Application, decode_path_parameters
 from api.background import Background
 from api.console.failure import failure_page, is_page
+from api.console.live_stream import live_stream_handler
 from api.console.routes import console_handlers
 from api.console.site import Site
 from api.deliveries import deliveries_router
@@ -149,7 +150,7 @@ def create_app(
     routes += console_handlers(Site(pipeline))
     guard = AccessGuard(Credentials(admin_key, directory), directory)
     stream = Live(pipeline, guard, Streams())
-    routes.append(live_handler(stream))
+    routes += [live_handler(stream), live_stream_handler(stream)]
     app = _application(tracker, gate, routes, guard, lifespan)
     app.state.directory = directory
     app.state.open_breakers = open_breakers

@@ -10,13 +10,17 @@ from msgspec import Struct
 
 from api.access.option import access
 from api.console.counts import chart_of, window_of
+from api.console.event_row import row_of
 from api.console.pages.problems import problems_of
 from api.console.queries import ask
 from api.console.run_view import RunView, view_of
-from api.console.site import Site, link, path_of
+from api.console.site import Site, link
 from api.console.words import many, short_id
+from api.live.queries import queries_of
 from api.serialize import serialize_run
+from engine.ports.following import FOLLOWED, following
 from engine.ports.records import RunRecord, StoredEvent
+from engine.tracking.intake.payload import Refusal
 
 TAB = "/console"
 ROWS = 40
@@ -35,24 +39,12 @@ class Notice(Struct, frozen=True):
     link: str
 
 
-class EventRow(Struct, frozen=True):
-    """An event with its kept runs, for the front page."""
-
-    id: str
-    type: str
-    at: int
-    profile: str | None
-    link: str
-    profile_link: str
-    runs: list[RunView]
-    state: str
-
-
 def handlers(site: Site) -> list[HTTPRouteHandler]:
     """Return the handler of the front page."""
 
     @get(TAB, include_in_schema=False, opt=access("viewer"))
     async def live(request: Request[Any, Any, Any], q: FromQuery[str] = "") -> Response[str]:
+        place = await _place(site, q)  # before the list is read: what comes meanwhile is in both, and none is missed
         shown, asked, newest = await asyncio.gather(
             window_of(site, WINDOW),
             ask(site, "events", q, limit=ROWS, request=request),
@@ -80,26 +72,20 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
                 f"{many(totals.received, 'event')} since the server started; "
                 f"{many(shown.totals.total(), 'run')} in the last hour, {shown.totals.total('failed'):,} failed."
             ),
+            stream=link("/console/live", q=q, after=place) if place else "",
             older=link("/console/events", q=q),
         )
 
     return [live]
 
 
-def row_of(event: StoredEvent, runs: list[RunView]) -> EventRow:
-    """Return an event as a row."""
-    failed = any(run.outcome == "failed" for run in runs)
-    warned = any(run.node for run in runs)
-    return EventRow(
-        id=event.id,
-        type=event.type,
-        at=event.received,
-        profile=event.profile,
-        link=path_of("events", event.id),
-        profile_link=path_of("profiles", event.profile) if event.profile else "",
-        runs=sorted(runs, key=lambda run: run.flow),
-        state="bad" if failed else "mind" if warned else "",
-    )
+async def _place(site: Site, q: str) -> str:
+    """Return the place behind all that is stored; empty for a query that cannot be followed. Raises `Unavailable`."""
+    try:
+        queries = queries_of(q, FOLLOWED, site.clock.now(), site.project.settings.fields)
+    except Refusal:
+        return ""
+    return (await following(site.store, queries, site.clock)).place
 
 
 async def _notices(site: Site) -> list[Notice]:

@@ -94,4 +94,99 @@
       }),
     );
   });
+
+  // The stream of the front page. A row that the page has is dropped; the server reads on from the last message's id.
+  const MOST = 200; // rows that the page keeps
+  let source = null;
+  const follow = () => {
+    source?.close();
+    source = null;
+    const address = $("#stream")?.dataset.stream;
+    const feed = $("#feed");
+    if (!address || !feed || !window.EventSource) return;
+    const state = $("#stream-state");
+    const button = $("#stream-pause");
+    const more = $("#stream-more");
+    let paused = false;
+    let held = [];
+    let left = 0;
+    const say = (text, kind) => {
+      state.textContent = text;
+      state.className = "state " + kind;
+    };
+    const element = (html) => {
+      const template = document.createElement("template");
+      template.innerHTML = html;
+      return template.content.firstElementChild;
+    };
+    const put = (html) => {
+      const row = element(html);
+      if (!row) return;
+      if (row.dataset.id) {
+        if (feed.querySelector(`[data-id="${CSS.escape(row.dataset.id)}"]`)) return;
+        $("#feed-void")?.remove();
+        feed.prepend(row);
+        while (feed.children.length > MOST) feed.lastElementChild.remove();
+      } else if (row.dataset.run) {
+        if (feed.querySelector(`[data-run="${CSS.escape(row.dataset.run)}"]`)) return;
+        const event = feed.querySelector(`[data-id="${CSS.escape(row.dataset.event)}"]`);
+        if (!event) return;
+        event.querySelector("[data-none]")?.remove();
+        event.querySelector(".runs").append(row);
+        if (row.dataset.state && !event.classList.contains("bad")) event.className = row.dataset.state;
+      }
+    };
+    const tell = () => {
+      const rows = held.filter((html) => html.startsWith("<li")).length;
+      more.hidden = !(rows || left);
+      more.textContent = left ? `${left + rows} more came faster than they are shown: reload` : `Show ${rows} newer events`;
+    };
+    source = new EventSource(address);
+    source.onopen = () => say(paused ? "Paused, counting on" : "Following, nothing missed", paused ? "late" : "on");
+    source.onerror = () => say("Reconnecting", "late");
+    source.addEventListener("row", (event) => {
+      const html = event.data.trim();
+      if (!html) return;
+      if (!paused) return put(html);
+      held.push(html);
+      if (held.length > 5 * MOST) held.shift();
+      tell();
+    });
+    source.addEventListener("more", (event) => {
+      left += Number(event.data);
+      tell();
+    });
+    source.addEventListener("end", (event) => {
+      if (event.data.trim() !== "denied") return; // the server restarts: the browser comes again by itself
+      source.close();
+      say("Ended: log in again", "late");
+    });
+    button.hidden = false;
+    button.onclick = () => {
+      paused = !paused;
+      button.lastElementChild.textContent = paused ? "Go on" : "Pause";
+      say(paused ? "Paused, counting on" : "Following, nothing missed", paused ? "late" : "on");
+      if (!paused) {
+        held.forEach(put);
+        held = [];
+        tell();
+      }
+    };
+    more.addEventListener("click", (event) => {
+      if (left) return; // the link reloads the page
+      event.preventDefault();
+      held.forEach(put);
+      held = [];
+      tell();
+    });
+  };
+  document.addEventListener("DOMContentLoaded", follow);
+  document.addEventListener("htmx:afterSettle", (event) => event.target.id === "main" && follow());
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && $("#stream") && !source) location.reload();
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    }
+  });
 })();

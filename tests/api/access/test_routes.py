@@ -63,6 +63,7 @@ admin      POST /console/users/{name}/{change}
 viewer     GET  /console/profiles
 viewer     GET  /console/profiles/{id}
 viewer     GET  /console/health
+viewer     *    /console/live
 viewer     GET  /console/problems
 operator   GET  /console/profiles/{id}/unmerge
 operator   POST /console/profiles/{id}/unmerge
