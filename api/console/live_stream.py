@@ -1,4 +1,4 @@
-"""`/console/live`: the stream of the front page. A row is an event, or a run that the page adds to its event, as HTML."""
+"""`/console/live`: the stream of the front page: events, and the runs that the page adds to them, as HTML."""
 
 from typing import Final
 
