@@ -17,6 +17,7 @@ DIVISOR = 10  # of the cases that a test draws
 SLOW = (
     "tests/benchmarks/",
     "tests/clients/",
+    "tests/console/",
     "tests/servers/",
     "tests/system/",
     "tests/cli/test_demo.py",
