@@ -10,6 +10,8 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from api.request_id import current
+
 
 class Application(Litestar):
     """A Litestar application whose paths are divided before they are decoded. It needs `decode_path_parameters`."""
@@ -18,6 +20,7 @@ class Application(Litestar):
         """Route a request by its undecoded path."""
         if scope["type"] == ScopeType.HTTP:
             scope["path"] = routed_path(scope)
+            current.set(scope)
         await super().__call__(scope, receive, send)
 
 

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.gate import Gate
 from api.problem import MEDIA_TYPE, encoded_problem
+from api.request_id import current
 from api.response_headers import NO_SNIFF
 from api.tracking.discovery import most_bytes, takes_events
 from api.tracking.foreign import LARGE_BODY
@@ -217,6 +218,7 @@ class Connection(HttpToolsProtocol):
         assert cycle is not None  # noqa: S101
         self._held -= self.size
         cycle.message_event.set()
+        current.set(cycle.scope)  # the task copies it
         task = self.loop.create_task(cycle.run_asgi(self._turn_app))
         self.tasks.add(task)
         task.add_done_callback(partial(self._end, self.size, self.came if gated else None))

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from api.request_id import request_id
 from engine.ports.store import TooLarge, Unavailable
 from engine.tracking.intake.payload import Refusal, Wrongness
 
@@ -38,8 +39,13 @@ TITLES = {
 
 
 def problem(status: int, detail: str, **more: Any) -> dict[str, Any]:
-    """The problem document of a status. `more` are extension members, e.g. `at` (a JSON pointer) and `errors`."""
+    """The problem document of a status, with the id of the request under way, which log lines have as well.
+
+    `more` are extension members, e.g. `at` (a JSON pointer) and `errors`.
+    """
     members = {name: value for name, value in more.items() if value}
+    if (request := request_id()) is not None:
+        members["request"] = request
     return {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **members}
 
 

@@ -5,17 +5,20 @@ from typing import TextIO
 
 import structlog
 
+from api.request_id import request_id
+
 _CLOSED = "the handler is closed"  # what uvloop says of a connection that is not there any more
 
 
 def configure_logging(out: TextIO, **fields: object) -> None:
     """Write the program's logs, and warnings and errors of the libraries, as JSON lines to `out`.
 
-    Every line has `fields` as well.
+    Every line has `fields` as well, and the id of the request under way, if it belongs to one.
     """
 
     def add_fields(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {**line, **fields}
+        request = request_id()
+        return {**line, **fields} if request is None else {**line, **fields, "request": request}
 
     shared: list[structlog.typing.Processor] = [
         add_fields,

@@ -27,6 +27,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     detail: str
     at: Annotated[str, Meta(description="A JSON pointer to the member of the body that is wrong")] = ""
     errors: Annotated[list[dict[str, Any]], Meta(description="What is wrong, one by one")] = []
+    request: Annotated[str, Meta(description="The id of the request, as in `X-Request-ID` and the server's log")] = ""
 
 
 DETAILS: Final[Mapping[int, str]] = {
@@ -57,5 +58,5 @@ HEADERS: Final[Mapping[int, dict[str, Header]]] = {
 
 def problem_answer(status: int, type: Any = Problem, **more: Any) -> Answer:
     """Return the answer of a status; `more` are members of the example."""
-    example = problem(status, DETAILS[status], **more)
+    example = problem(status, DETAILS[status], **more) | {"request": "0197f3c2a1b47000"}
     return Answer(TITLES[status], {PROBLEM: Content(type, {"example": example})}, HEADERS.get(status, {}))

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from litestar.types import Receive
 
 from api.problem import HttpProblem
+from api.request_id import HEADER
 from engine.tracking.intake.payload import MAX_BODY
 
 # Media types that senders of JSON name: sendBeacon names text, curl a form unless it is given another one.
 JSON_TYPES = frozenset({b"application/json", b"text/plain", b"application/x-www-form-urlencoded", b""})
 GZIP = b"\x1f\x8b"  # how gzip begins (RFC 1952); no JSON does
-WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"headrace-hops", b"origin"})
+WANTED = frozenset({b"authorization", b"content-encoding", b"content-type", b"headrace-hops", b"origin", HEADER})
 
 
 class ClientGone(Exception):
@@ -22,7 +23,7 @@ def wanted_headers(headers: Iterable[tuple[bytes, bytes]], wanted: frozenset[byt
     """Return the headers that tracking needs. One that comes twice with different values is refused."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in wanted and found.setdefault(name, value) != value:
+        if name in wanted and found.setdefault(name, value) != value and name != HEADER:
             raise HttpProblem(400, f"the header {name.decode()} stands twice with different values")
     return found
 

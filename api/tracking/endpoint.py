@@ -9,6 +9,7 @@ from litestar.types import Scope, Send
 from msgspec import structs
 
 from api.problem import MEDIA_TYPE, HttpProblem, answer_of, encoded_problem
+from api.request_id import HEADER, id_header
 from api.response_headers import NO_SNIFF
 from api.tracking.body import ClientGone, bearer, hops, origin, wanted_headers
 from api.tracking.cors import Headers, answer_headers, preflight_headers
@@ -32,6 +33,7 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     source: Source | None = None
     page: str | None = None
     extra: Headers = []
+    headers: dict[bytes, bytes] = {}
     try:
         headers = wanted_headers(scope["headers"])
         page, key = origin(headers), bearer(headers)
@@ -62,6 +64,8 @@ async def handle(tracker: PayloadTracker, scope: Scope, send: Send, methods: tup
     except Exception:  # the outermost edge: a bug of ours is logged and reported as one
         log.exception("a tracking request failed")
         status, body = 500, encoded_problem(500, "the request was not processed; the log of the server says why")
+    if status >= 400 or HEADER in headers:
+        extra = [*extra, id_header(scope)]
     pipeline.ledger.meter.answers[status // 100] += 1
     await respond(send, status, body, [*extra, *answer_headers(source, page)])
 
