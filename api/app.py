@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from litestar import Litestar, Request, Response
@@ -76,6 +76,9 @@ from engine.tracking.unit.families import Names
 from engine.tracking.unit.ledger import Ledger
 from engine.tracking.unit.meter import Meter
 
+if TYPE_CHECKING:
+    from api.telemetry.telemetry import Telemetry
+
 SENDS = SendingRules()
 
 log = structlog.get_logger("headrace")
@@ -95,6 +98,7 @@ def create_app(
     bounds: Bounds = DEFAULT_BOUNDS,
     rules: SendingRules = SENDS,
     scripting: Scripting | None = None,
+    telemetry: "Telemetry | None" = None,
 ) -> Litestar:
     """Return the application. It closes `store` and `spool` when it stops.
 
@@ -102,14 +106,14 @@ def create_app(
     carry `admin_key`; without one, all are refused. One process of a server `keeps_up`: it does the upkeep. Payloads
     wait in the `spool` while the store is away. Other processes may share the `ledger`. `bounds` are the gate's;
     `rules` say how the process takes part in sending deliveries; `scripting` runs the scripts of the project,
-    by default in JavaScript.
+    by default in JavaScript. With `telemetry` it makes traces.
     """
     clock = clock or SystemClock()
     ledger = ledger or Ledger(meter=Meter(Names.of(project)))
     client = HttpPerformer(project.targets, clock)  # opens no connection before it is used
     limited = LimitedLookups(client, project.targets, clock)
     lookups = SharedLookups(MeteredLookups(limited, ledger.meter, clock), clock)
-    pipeline = Pipeline(project, store, performer or lookups, clock, new_id, ledger)
+    pipeline = _pipeline(telemetry, (project, store, performer or lookups, clock, new_id, ledger))
     pipeline.driver.places = places_of(project)
     outages = Outages(store, spool)
     pipeline.report, pipeline.report_apart = outages.report, log_apart
@@ -127,7 +131,7 @@ def create_app(
         await tracker.start()
         async with AsyncExitStack() as closing:
             # The last one closes first.
-            for each in (spool, store, client, runner, outages, pipeline.late, directory):
+            for each in (telemetry, spool, store, client, runner, outages, pipeline.late, directory):
                 if each is not None:
                     closing.push_async_callback(each.close)
             async with background.running(), publishing(gauges), following_switches(pipeline):
@@ -157,7 +161,20 @@ def create_app(
     app.state.forgettings = background.forgettings
     app.state.scheduler = background.scheduling.scheduler
     app.state.live = stream
+    app.state.telemetry = telemetry
     return app
+
+
+def _pipeline(telemetry: "Telemetry | None", parts: tuple[Any, ...]) -> Pipeline:
+    """Return the pipeline of these parts: one that makes spans only if there is telemetry."""
+    if telemetry is None:
+        return Pipeline(*parts)
+    from api.telemetry.telemetry import TracedLookups, TracedPipeline
+
+    traced = TracedPipeline(*parts)
+    traced.telemetry = telemetry
+    traced.driver.performer = TracedLookups(traced.driver.performer, telemetry)
+    return traced
 
 
 def _routes(

@@ -21,4 +21,4 @@ def front(app: Litestar) -> ASGIApp:
         else:
             await app(scope, receive, send)
 
-    return answer
+    return answer if app.state.telemetry is None else app.state.telemetry.traced_app(answer)

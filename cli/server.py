@@ -1,12 +1,14 @@
 """One server process: runs the application on a socket that is bound already, until a signal stops it."""
 
 import gc
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvicorn
 from litestar import Litestar
@@ -16,12 +18,17 @@ from api.connection import Connection
 from api.front import front
 from api.gate import Bounds
 from api.sending import SendingRules
+from api.telemetry.wanted import NotInstalled, telemetry_of
 from cli.admin_key import AdminKey
 from cli.descriptors import connections_within, raise_limit
+from cli.store import CommandError
 from engine.ports.spool import Spool
 from engine.ports.store import Store
 from engine.tracking.unit.ledger import Ledger
 from flows.project import LoadedProject
+
+if TYPE_CHECKING:
+    from api.telemetry.telemetry import Telemetry
 
 # How long the event loop may hold the interpreter lock while the writer thread waits for it. The writer does most of
 # its work without that lock, so it loses little; switching at the default, 5 ms, costs a seventh of the rate.
@@ -91,7 +98,16 @@ def application(
         ledger=ledger,
         bounds=Bounds(connections=connections_within(raise_limit())),
         rules=SendingRules(sole=sole),
+        telemetry=_telemetry(),
     )
+
+
+def _telemetry() -> "Telemetry | None":
+    """Return what makes traces, if the environment asks for it. Raises `CommandError`."""
+    try:
+        return telemetry_of(os.environ)
+    except NotInstalled as missing:
+        raise CommandError(str(missing)) from missing
 
 
 def broken_files(loaded: LoadedProject) -> tuple[str, ...]:
