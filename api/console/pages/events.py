@@ -50,21 +50,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def events(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
-        asked = await ask(site, "events", q, after, request=request)
-        found = [each for each in asked.page.items if isinstance(each, StoredEvent)]
-        document = site.shown(request, await _list(site, found))
-        rows = [event_view(each["event"], _ran(each["runs"])) for each in document["events"]]
-        return site.page(
-            request,
-            "events.html",
-            tab=TAB,
-            q=q,
-            error=asked.problem,
-            rows=rows,
-            said=f"{many(len(rows), 'stored event')} on this page, newest first, each with the runs that are kept.",
-            older=link(TAB, q=q, after=asked.page.after) if asked.page.after else "",
-            newest=link(TAB, q=q) if after else "",
-        )
+        return await listed(site, request, q, after)
 
     @get(f"{TAB}/{{id:str}}", include_in_schema=False, opt=access("viewer"))
     async def event(request: Request[Any, Any, Any], id: FromPath[str]) -> Response[str]:
@@ -75,6 +61,29 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
         return site.page(request, "event.html", tab=TAB, **_context(document))
 
     return [events, event]
+
+
+async def listed(
+    site: Site, request: Request[Any, Any, Any], q: str, after: str = "", *, private: bool = False
+) -> Response[str]:
+    """Return the list of events. A `private` query quotes personal data, so that no address may carry it."""
+    asked = await ask(site, "events", q, after, request=request)
+    found = [each for each in asked.page.items if isinstance(each, StoredEvent)]
+    document = site.shown(request, await _list(site, found))
+    rows = [event_view(each["event"], _ran(each["runs"])) for each in document["events"]]
+    more = asked.page.after is not None
+    return site.page(
+        request,
+        "events.html",
+        tab=TAB,
+        q=q,
+        error=asked.problem,
+        rows=rows,
+        said=f"{many(len(rows), 'stored event')} on this page, newest first, each with the runs that are kept.",
+        private=private and more,
+        older=link(TAB, q=q, after=asked.page.after) if more and not private else "",
+        newest=link(TAB, q=q) if after else "",
+    )
 
 
 async def _list(site: Site, events: Sequence[StoredEvent]) -> Document:

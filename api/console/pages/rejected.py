@@ -65,22 +65,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def rejected(
         request: Request[Any, Any, Any], q: FromQuery[str] = "", after: FromQuery[str] = ""
     ) -> Response[str]:
-        asked = await ask(site, "rejected", q, after, request=request)
-        newest = await ask(site, "rejected", q, limit=GROUPED) if not asked.problem else asked
-        found = [_row(site.shown(request, serialize_rejected(each))) for each in _records(asked.page.items)]
-        return site.page(
-            request,
-            "rejected.html",
-            tab=TAB,
-            q=q,
-            error=asked.problem,
-            rows=found,
-            causes=_causes([site.shown(request, serialize_rejected(each)) for each in _records(newest.page.items)]),
-            counted=f"of the newest {GROUPED:,}" if newest.page.after else "of all that are kept and found",
-            headline=_headline(len(newest.page.items), q, more=newest.page.after is not None),
-            older=link(TAB, q=q, after=asked.page.after) if asked.page.after else "",
-            newest=link(TAB, q=q) if after else "",
-        )
+        return await listed(site, request, q, after)
 
     @get(f"{TAB}/{{id:str}}", include_in_schema=False, opt=access("viewer"))
     async def one(request: Request[Any, Any, Any], id: FromPath[str]) -> Response[str]:
@@ -103,6 +88,30 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
         return Redirect(path_of("events", event), status_code=303)
 
     return [rejected, one, again]
+
+
+async def listed(
+    site: Site, request: Request[Any, Any, Any], q: str, after: str = "", *, private: bool = False
+) -> Response[str]:
+    """Return the list of rejected events. A `private` query quotes personal data, so that no address may carry it."""
+    asked = await ask(site, "rejected", q, after, request=request)
+    newest = await ask(site, "rejected", q, limit=GROUPED) if not asked.problem else asked
+    found = [_row(site.shown(request, serialize_rejected(each))) for each in _records(asked.page.items)]
+    more = asked.page.after is not None
+    return site.page(
+        request,
+        "rejected.html",
+        tab=TAB,
+        q=q,
+        error=asked.problem,
+        rows=found,
+        causes=_causes([site.shown(request, serialize_rejected(each)) for each in _records(newest.page.items)]),
+        counted=f"of the newest {GROUPED:,}" if newest.page.after else "of all that are kept and found",
+        headline=_headline(len(newest.page.items), q, more=newest.page.after is not None),
+        private=private and more,
+        older=link(TAB, q=q, after=asked.page.after) if more and not private else "",
+        newest=link(TAB, q=q) if after else "",
+    )
 
 
 async def _found(site: Site, id: str) -> Rejected:

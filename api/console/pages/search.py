@@ -11,9 +11,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from api.access.option import access
+from api.console.pages import events, rejected
 from api.console.pages.profiles import profiles_page
 from api.console.queries import ask, query_of
 from api.console.site import Site, link, path_of
+from api.problem import HttpProblem
 from engine.ports.kinds import DELIVERIES, REJECTED
 from engine.problem import ProblemError
 from engine.profile.value import dotted
@@ -21,6 +23,7 @@ from engine.tracking.operations.key_search import USUAL, profile_of
 
 MOST: Final = 2_000  # characters of a search
 KINDS: Final = ("events", "runs", "profiles", "deliveries", "rejected")  # whose queries are tried, in this order
+PRIVATE: Final = ("profiles", "events", "rejected", "runs", "deliveries")  # the order for one with personal data
 
 
 def handlers(site: Site) -> list[HTTPRouteHandler]:
@@ -41,10 +44,9 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             return _to(named)
         if kind == "profiles":
             return await _profiles(site, request, text)
-        kind = kind or _kind_of(site, text)
         if is_private(site, text):
-            return await _profiles(site, request, text)
-        return _to(link(path_of(kind), q=text))
+            return await _private(site, request, kind or _kind_of(site, text, PRIVATE), text)
+        return _to(link(path_of(kind or _kind_of(site, text)), q=text))
 
     return [search]
 
@@ -62,6 +64,19 @@ async def _profiles(site: Site, request: Request[Any, Any, Any], text: str) -> R
     return profiles_page(site, request, await ask(site, "profiles", text, request=request), text, private=True)
 
 
+async def _private(site: Site, request: Request[Any, Any, Any], kind: str, text: str) -> Response[Any]:
+    """Answer a query that quotes personal data here, so that no address has it. Raises `HttpProblem` (400)."""
+    match kind:
+        case "events":
+            return await events.listed(site, request, text, private=True)
+        case "rejected":
+            return await rejected.listed(site, request, text, private=True)
+        case "runs" | "deliveries":
+            said = f"a query over {kind} that quotes personal data would stand in an address: find the profile first"
+            raise HttpProblem(400, said)
+    return await _profiles(site, request, text)
+
+
 async def _by_id(site: Site, text: str) -> str | None:
     """Return the page of the document that has an id. Raises `Unavailable`."""
     store = site.store
@@ -74,15 +89,15 @@ async def _by_id(site: Site, text: str) -> str | None:
     return path_of("rejected", text) if await store.record(REJECTED, text) is not None else None
 
 
-def _kind_of(site: Site, text: str) -> str:
+def _kind_of(site: Site, text: str, kinds: tuple[str, ...] = KINDS) -> str:
     """Return the kind of document that a query is about: the first one that has all its fields."""
-    for kind in KINDS:
+    for kind in kinds:
         try:
             query_of(site, kind, text)
         except ProblemError:
             continue
         return kind
-    return KINDS[0]
+    return kinds[0]
 
 
 def _to(address: str) -> Redirect:

@@ -177,7 +177,14 @@ async def test_an_id_leads_to_its_document(serve: Serve) -> None:
 
 async def test_a_query_with_personal_data_is_answered_without_an_address(serve: Serve) -> None:
     client, _ = await person(serve)
-    for text in ("pii.email:ann*", "nobody@example.com"):
-        answer = await client.post("/console/search", data={"q": text}, follow_redirects=False)
-        page = read(answer)
-        assert not [link for link in page.links() if "ann" in link or "nobody" in link]
+    for form, title in (
+        ({"q": "pii.email:ann*"}, "Profiles"),
+        ({"q": "absent@example.com"}, "Profiles"),
+        ({"q": "properties.email:ann@example.com"}, "Events"),
+        ({"q": "ann@example.com", "kind": "rejected"}, "No rejected event"),
+    ):
+        page = read(await client.post("/console/search", data=form, follow_redirects=False))
+        assert page.text.startswith(title)
+        assert not [link for link in page.links() if "ann" in link or "absent" in link]
+    runs = {"q": "reason:ann@example.com", "kind": "runs"}
+    assert "find the profile first" in read(await client.post("/console/search", data=runs), 400).text
