@@ -11,10 +11,12 @@ from base64 import b32encode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import re2
 from msgspec import Struct
 
 from engine.flow.plan import Flow
 from engine.language.path import parse_path
+from engine.language.quoting import BEGIN, END
 from engine.problem import ProblemError
 from engine.project.project import Project
 
@@ -37,9 +39,9 @@ NAMES: Final = frozenset(
 )
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
 
-# Every repetition is bounded, so that no text takes longer than in proportion to its length.
-_SIGN: Final = r"[^\s@<>\"'`,;:()\[\]{}=&?/\\\u2068\u2069]"
-EMAIL: Final = re.compile(rf"{_SIGN}{{1,64}}(?:@|%40){_SIGN}{{1,190}}\.[^\W\d_]{{2,24}}")
+# Each takes linear time: RE2 always does, and every repetition of the others is bounded.
+_SIGN: Final = rf"[^\s@<>\"'`,;:()\[\]{{}}=&?/\\{BEGIN}{END}]"
+EMAIL: Final = re2.compile(rf"{_SIGN}+(?:@|%40){_SIGN}+\.\pL{{2,24}}")
 _ADDRESSES: Final = (
     re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"),  # IPv4
     re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:])"),  # IPv6

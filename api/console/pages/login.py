@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
@@ -21,6 +22,8 @@ from api.console.words import many
 from api.problem import HttpProblem
 
 Form = dict[str, str]
+
+log = structlog.get_logger("headrace.access")
 
 
 def handlers(site: Site) -> list[HTTPRouteHandler]:
@@ -44,6 +47,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             return _login_form(site, request, next=given.get("next", HOME), name=name, said=said, status=429, wait=wait)
         user = await directory.users.one(name)
         if not await directory.passwords.fits(given.get("password", ""), user) or user is None:
+            log.warning("a login was refused", address=address)
             left = directory.attempts.left(name, address)
             said = f"Name and password do not fit together. {_left(left)}"
             return _login_form(site, request, next=given.get("next", HOME), name=name, said=said, status=401)

@@ -151,16 +151,9 @@ def test_a_long_text_is_masked_in_a_time_that_grows_with_its_length() -> None:
         assert time.perf_counter() - begun < 5
 
 
-PATHS = (  # beside all pages of the console
+PATHS = (  # beside all routes whose parameters are ids of the planted documents
     "/search/{kind}",
-    "/events/o-1",
-    "/events/o-1/runs",
-    "/rejected",
-    "/profiles/{profile}",
     "/profiles/{profile}?why=true&claims=true",
-    "/profiles/{profile}/events",
-    "/profiles/{profile}/sessions",
-    "/runs/{run}",
 )
 
 
@@ -190,16 +183,17 @@ async def _all(console: Console, kind: str) -> Any:
 
 
 def pages(console: Console, ids: dict[str, str]) -> Iterator[str]:
-    """Yield the address of every page that a viewer may see; those of one document lead to the planted one."""
+    """Yield the address of every route that a viewer may read; those of one document lead to the planted one."""
     named = {"runs": ids["run"], "profiles": ids["profile"], "events": "o-1", "flows": "greet", "schemas": "ordered"}
     named |= {"segments": f"greeted?profile={ids['profile']}", "tasks": "nightly"}
     named |= {kind: ids[kind] for kind in ("deliveries", "rejected")}
     for route in console.client.app.routes:
-        if isinstance(route, HTTPRoute) and "GET" in route.methods and route.path.startswith("/console"):
+        if isinstance(route, HTTPRoute) and "GET" in route.methods and "/search/" not in route.path:
             (handler, _) = route.route_handler_map["GET"]
-            root = route.path.split("/")[2] if route.path.count("/") > 1 else ""
-            if access_of(handler) == "viewer" and ("{" not in route.path or root in named):
-                yield re.sub(r"{.*", named.get(root, ""), route.path)
+            root = route.path.removeprefix("/console").split("/")[1:2]
+            if access_of(handler) == "viewer" and ("{" not in route.path or root[0] in named):
+                path = re.sub(r"{segment[^}]*}", "greeted", route.path)
+                yield re.sub(r"{[^}]*}", named.get("".join(root), ""), path)
 
 
 async def answers(console: Console, key: str) -> dict[str, str]:
