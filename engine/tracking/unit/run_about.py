@@ -2,11 +2,12 @@
 
 from engine.flow.effect import Log
 from engine.flow.machine import Machine
-from engine.language.quoting import plain, shape_of
+from engine.flow.node import Node, type_name
+from engine.language.quoting import plain
+from engine.tracking.unit.cause import cause_of
 from engine.tracking.unit.effects import About, Kept
 from engine.tracking.unit.run_counter import RunKey
 
-MAX_REASON = 200  # characters of the shape of a reason
 MAX_LOGS = 20  # texts of a run that are found by a search
 MAX_LOG = 500  # characters of each
 _LEVELS = ("debug", "info", "warning", "error")
@@ -23,7 +24,14 @@ def run_key(machine: Machine, outcome: str) -> RunKey:
     if not machine.notable and outcome != "failed":
         return RunKey(flow.name, flow.version, outcome, ports)
     node, port, reason = machine.first_failure()
-    return RunKey(flow.name, flow.version, outcome, ports, node, port, shape_of(reason)[:MAX_REASON])
+    return RunKey(flow.name, flow.version, outcome, ports, node, port, _cause(machine, node, reason))
+
+
+def _cause(machine: Machine, node: str, reason: str) -> str:
+    """Return the reason of a node without data; all words of a node type that is not built in may be data."""
+    planned = machine.flow.all_nodes.get(node.rpartition(".")[2].partition("[")[0])
+    by_author = planned is not None and (type_name(planned.node) == "fail" or not is_built_in(planned.node))
+    return cause_of(reason, machine.flow.text, written_by_author=by_author)
 
 
 def about_run(machine: Machine, key: RunKey, debug: bool, share: float) -> About:
@@ -51,3 +59,8 @@ def _kept(key: RunKey, level: str, debug: bool) -> Kept:
     if level in {"warning", "error"}:
         return "logged"
     return "debugged" if debug else "paused" if key.outcome == "paused" else "sampled"
+
+
+def is_built_in(node: type[Node]) -> bool:
+    """Return whether a node type comes with Headrace."""
+    return node.__module__.partition(".")[0] == "nodes"
