@@ -31,7 +31,7 @@ async def load_until_all_are_kept(load: LoadGenerator, served: ServerProcess) ->
     while True:
         before = set(load.sent)
         await load.load(served.address, until=len(load.acknowledged) + 80, clients=16)
-        found = await read(served, "/search/runs", q="kept:debugged", limit="1000")
+        found = await read(served, "/search/runs", q="session:visit-1", limit="1000")
         kept = {run["event"]["id"] for run in found["items"]}
         if kept >= {f"e-{number}" for number in load.sent - before if number % 4 == 1}:
             return kept
@@ -51,7 +51,10 @@ async def test_a_tap_prints_the_runs_of_one_session_on_all_workers_and_ends_its_
         wanted = await load_until_all_are_kept(load, served)
         runs = [msgspec.json.decode(await tap.stdout.readline()) for _ in wanted]
         assert {run["event"]["id"] for run in runs} == wanted
-        assert {(run["kept"], run["outcome"]) for run in runs} == {("debugged", "finished")}
+        kept = {run["kept"] for run in runs}
+        assert {"debugged"} <= kept <= {"debugged", "sampled"}, (
+            "one that was kept before the switch held is printed, too"
+        )
         tap.send_signal(signal.SIGINT)
         assert await tap.stdout.read() == b""
         assert f"{len(wanted)} runs were traced" in (await tap.stderr.read()).decode()
