@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
+import structlog
+
 from effects.ids import new_id
 from effects.recurring_work import RecurringWork
 from engine.ports.records import RecordDelete, RecordWrite, Unit
@@ -29,6 +31,8 @@ from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.unit.run_counter import RunKey
 
 SECONDS: Final = 2.0  # between two writes
+log = structlog.get_logger("headrace.runs")
+
 DROP_SECONDS: Final = 3_600.0
 DROP_AT_ONCE: Final = 200
 MAX_ROWS: Final = 5_000  # of a document; further kinds of failures are counted without their reasons
@@ -78,6 +82,27 @@ class CountsOfSpan:
         return RecordWrite(RUN_COUNTS, record, self.version)
 
 
+def log_failures(counts: Counter[RunKey]) -> None:
+    """Write a line to the server's log for each cause of failures, with the number of runs; without data of persons."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for run, count in counts.items():
+        if run.node or run.outcome == "failed":
+            found[run.outcome, run.flow, run.version[:8], run.node, run.port, run.reason] += count
+        elif run.level:
+            found[run.level, run.flow, run.version[:8], "", "", ""] += count
+    for (what, flow, version, node, port, reason), count in found.items():
+        about = {"flow": flow, "version": version, "node": node, "port": port, "reason": reason, "runs": count}
+        about = {name: value for name, value in about.items() if value}
+        if what == "failed":
+            log.error("runs failed", **about)
+        elif what == "error":
+            log.error("runs logged an error", **about)
+        elif what == "warning":
+            log.warning("runs logged a warning", **about)
+        else:
+            log.warning("runs went on after a failure", **about)
+
+
 class RunCounting:
     """Writes the counts of a pipeline's process."""
 
@@ -91,6 +116,7 @@ class RunCounting:
     async def write(self) -> None:
         """Write what was counted since the last time. Raises `Unavailable`; then it is written the next time."""
         for minute, counts in self._counter.take().items():
+            log_failures(counts)
             for span in LENGTH:
                 self._counts_of(span, minute).add(counts)
         for each in self._open.values():

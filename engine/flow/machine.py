@@ -514,7 +514,8 @@ class Machine(Looping):
 
     def _accept_reply(self, node: PlannedNode, waiting: Waiting, reply: Reply) -> None:
         """Let a waiting node retry its ask, settle, or issue its next ask."""
-        calls = (*waiting.calls, trace_call(waiting.ask, reply, waiting.attempt))
+        sent = waiting.spent_ms + waiting.delay_ms
+        calls = (*waiting.calls, trace_call(waiting.ask, reply, waiting.attempt, sent))
         spent = waiting.spent_ms + waiting.delay_ms + int(getattr(reply, "took_ms", 0))
         del self.waiting[node.index]
         delay = backoff_ms(node, waiting.attempt, spent, reply)

@@ -14,6 +14,7 @@ from engine.flow.node import Hidden, Node, type_name
 from engine.flow.plan import PlannedNode
 from engine.flow.registry import field_notes, node_fields, sole_field
 from engine.flow.run import TracedCall
+from engine.flow.times import begins_of, has_asked
 from engine.flow.trace import Trace, TracedStep
 from engine.language.duration import show_duration
 from engine.language.path import show_path
@@ -36,6 +37,13 @@ def render(trace: Trace, machine: Machine) -> dict[str, Any]:
         "steps": _steps(machine, trace.steps, _Size()),
         "not_run": not_run(machine),
     }
+    if has_asked(trace.steps):
+        begins, end = begins_of(trace.steps)
+        document["duration_us"] = max(document["duration_us"], end)
+        for step, begin in zip(document["steps"], begins, strict=True):
+            step["at_us"] = begin
+            for call in step.get("calls", ()):
+                call["at_us"] = begin + 1_000 * call.pop("at_ms", 0)
     if machine.reason:
         document["reason"] = cut_text(machine.reason)
     if machine.failed_at:

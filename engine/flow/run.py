@@ -52,6 +52,7 @@ class TracedCall(Struct, frozen=True, omit_defaults=True):
     got: str
     attempt: int = 1
     took_ms: int = 0
+    at_ms: int = 0  # since the node began to ask, with the pauses between
 
 
 class Settled(Struct, frozen=True, omit_defaults=True):

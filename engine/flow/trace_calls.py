@@ -24,10 +24,10 @@ from engine.flow.run import TracedCall
 from engine.language.duration import show_duration
 
 
-def trace_call(ask: Ask, reply: Reply, attempt: int) -> TracedCall:
-    """The ask and its reply as a line of a trace."""
+def trace_call(ask: Ask, reply: Reply, attempt: int, at_ms: int = 0) -> TracedCall:
+    """The ask and its reply as a line of a trace; `at_ms` is when it was sent, since the node began to ask."""
     kind, text = _describe_ask(ask, reply)
-    return TracedCall(kind, text, _describe_reply(reply), attempt, int(getattr(reply, "took_ms", 0)))
+    return TracedCall(kind, text, _describe_reply(reply), attempt, int(getattr(reply, "took_ms", 0)), at_ms)
 
 
 def _describe_ask(ask: Ask, reply: Reply) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from api.run_counting import RunCounting
 from effects.ids import new_id
 from effects.scripted import ScriptedPerformer
@@ -71,7 +73,16 @@ async def test_a_hundred_events_whose_failed_port_leads_to_an_error_log_are_foun
     }
     assert all("lost:done" in run["nodes"] and run["logs"][0].startswith("no total in") for run in found)
     pipeline = client.app.state.tracker.pipeline
-    await RunCounting(pipeline).write()
+    with capture_logs() as lines:
+        await RunCounting(pipeline).write()
+    (line,) = [line for line in lines if line["log_level"] == "warning"]
+    assert (line["event"], line["flow"], line["node"], line["runs"]) == (
+        "runs went on after a failure",
+        "order",
+        "total",
+        100,
+    )
+    assert "total" in line["reason"]
     totals = await run_totals(pipeline.store, 0, pipeline.clock.now(), HOUR)
     assert totals.total("finished") == 150
     assert totals.by("flow", "node", "port", "reason") == {

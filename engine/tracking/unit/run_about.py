@@ -24,7 +24,13 @@ def run_key(machine: Machine, outcome: str) -> RunKey:
     if not machine.notable and outcome != "failed":
         return RunKey(flow.name, flow.version, outcome, ports)
     node, port, reason = machine.first_failure()
-    return RunKey(flow.name, flow.version, outcome, ports, node, port, _cause(machine, node, reason))
+    level = max((log.level for log in _logs(machine)), key=_LEVELS.index, default="")
+    level = level if level in {"warning", "error"} else ""
+    return RunKey(flow.name, flow.version, outcome, ports, node, port, _cause(machine, node, reason), level)
+
+
+def _logs(machine: Machine) -> list[Log]:
+    return [effect for _, effect in machine.effects() if isinstance(effect, Log)]
 
 
 def _cause(machine: Machine, node: str, reason: str) -> str:
@@ -36,7 +42,7 @@ def _cause(machine: Machine, node: str, reason: str) -> str:
 
 def about_run(machine: Machine, key: RunKey, debug: bool, share: float) -> About:
     """Return the facts about a run whose trace is kept; `share` is that of its flow's uneventful runs."""
-    logs = [effect for _, effect in machine.effects() if isinstance(effect, Log)] if machine.notable else []
+    logs = _logs(machine) if machine.notable else []
     level = max((log.level for log in logs), key=_LEVELS.index, default="")
     nodes = [f"{machine.flow.nodes[index].id}:{settled.port}" for index, settled in machine.settled.items()]
     kept = _kept(key, level, debug)

@@ -7,7 +7,7 @@ seconds. So a process that is killed loses the counts of its last seconds, and n
 from collections import Counter
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 MAX_KEYS: Final = 5_000  # different keys in a minute; further ones are counted without reason and path
 OTHER: Final = "other"
@@ -28,6 +28,7 @@ class RunKey(Struct, frozen=True):
     node: str = ""
     port: str = ""
     reason: str = ""
+    level: str = ""  # the highest of its logs, if that is a warning or an error
 
 
 class RunCounter:
@@ -46,7 +47,7 @@ class RunCounter:
             counts = self.minutes[minute] = Counter()
         for run in runs:
             if len(counts) >= MAX_KEYS and run not in counts:
-                run = RunKey(run.flow, run.version, run.outcome, (), run.node, run.port, run.reason and OTHER)  # noqa: PLW2901
+                run = structs.replace(run, ports=(), reason=run.reason and OTHER)  # noqa: PLW2901
             counts[run] += 1
 
     def take(self) -> dict[int, Counter[RunKey]]:

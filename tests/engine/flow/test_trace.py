@@ -10,7 +10,18 @@ from engine.flow.machine import Machine
 from engine.flow.rendering import MAX_STEPS, MAX_TEXT, MAX_VALUE, render
 from engine.flow.trace import Trace
 from engine.profile.linking import link_id
-from tests.engine.flow.build import answer, flow, inputs, no_answer, run, step_clock, step_of, stored_profile, trace_of
+from tests.engine.flow.build import (
+    answer,
+    drive,
+    flow,
+    inputs,
+    no_answer,
+    run,
+    step_clock,
+    step_of,
+    stored_profile,
+    trace_of,
+)
 from tests.engine.flow.node_types import TYPES
 
 ANN = stored_profile(values={"traits.revenue": 620, "traits.name": "Ann"})
@@ -173,9 +184,25 @@ def test_a_step_has_its_calls_with_their_attempts():
     made = flow("a: {lookup.http: {target: crm, path: /x}, retry: {times: 1}, next: {failed: b}}\nb: {log: x}")
     step = step_of(run(made, answers={"a": [no_answer(took_ms=2_000), answer({"x": 1}, took_ms=30)]}), "a")
     assert step["calls"] == [
-        {"kind": "http", "what": "GET crm:/x", "got": "no answer: it took too long", "took_ms": 2_000},
-        {"kind": "http", "what": "GET https://crm.example/", "got": "200", "attempt": 2, "took_ms": 30},
+        {"kind": "http", "what": "GET crm:/x", "got": "no answer: it took too long", "took_ms": 2_000, "at_us": 0},
+        {
+            "kind": "http",
+            "what": "GET https://crm.example/",
+            "got": "200",
+            "attempt": 2,
+            "took_ms": 30,
+            "at_us": 2_500_000,
+        },
     ]
+
+
+def test_a_trace_that_is_made_afterwards_has_the_times_of_the_run():
+    made = flow("a: {lookup.http: {target: crm, path: /x}, retry: {times: 1}, next: {failed: b}}\nb: {log: x}")
+    machine = drive(Machine(made, inputs({})), {"a": [no_answer(took_ms=2_000), no_answer(took_ms=30)]})
+    trace = Trace(lambda: 0.0)
+    document = render(trace, machine.replay(trace))
+    assert document["duration_us"] == 2_530_000
+    assert [step["at_us"] for step in document["steps"]] == [0, 2_530_000]
 
 
 def test_a_failed_step_has_the_error_and_the_values_read_before_it():
