@@ -24,6 +24,7 @@ from api.console.pages import (
     search,
     segments,
     tasks,
+    tracing,
     users,
 )
 from api.console.site import Site
@@ -49,6 +50,7 @@ PAGES: Final[tuple[Any, ...]] = (
     search,
     segments,
     tasks,
+    tracing,
     users,
 )
 

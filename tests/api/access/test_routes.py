@@ -114,6 +114,7 @@ viewer     GET  /waits/{id}
 operator   POST /deliveries/drop
 operator   POST /deliveries/retry
 operator   POST /profiles/{id}/unmerge
+operator   POST /console/tracing
 operator   GET  /console/replay
 operator   POST /console/replay/apply
 operator   POST /replays
