@@ -27,7 +27,7 @@ from cli.options import (
     output_console,
 )
 from cli.profile_commands import profiles
-from cli.run_commands import graph, replay, runs
+from cli.run_commands import graph, replay, runs, send
 from cli.schema_commands import schemas
 from cli.tap_command import tap
 from cli.task_commands import tasks
@@ -55,6 +55,7 @@ app.add_typer(accesses, name="access")
 app.add_typer(runs, name="runs")
 app.command("replay")(replay)
 app.command("graph")(graph)
+app.command("send")(send)
 
 
 def _print_version(requested: bool) -> None:

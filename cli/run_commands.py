@@ -1,4 +1,4 @@
-"""The commands about runs: `headrace runs`, `headrace replay` and `headrace graph`."""
+"""The commands about runs: `headrace runs`, `replay`, `graph` and `send`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -129,3 +129,27 @@ def graph(
         raise typer.BadParameter("svg, mermaid or dot", param_hint="--format")
     location = DataLocation(project, store, url, key)
     raise typer.Exit(draw_flow(flow, run, format, output, location, Console(stderr=True)))  # type: ignore[arg-type]
+
+
+def send(
+    what: Annotated[str, typer.Argument(metavar="FILE|TYPE", help="A JSON file with an event or a payload, or a type")],
+    properties: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A property; JSON, else text; repeatable")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="The source that sends it", show_default="the only one")
+    ] = None,
+    session: Annotated[str | None, typer.Option("--session", help="Its session", show_default="a new one")] = None,
+    json: JsonOption = False,
+    project: ProjectOption = Path(),
+    url: Annotated[str, typer.Option("--url", help="The running server")] = "http://127.0.0.1:8686",
+) -> None:
+    """Send an event to a running server with the debugger on, and print what its flows made of it.
+
+    For example `headrace send order-paid --set total=610 --set email=ann@example.com`.
+    Exit code 1: an event was rejected.
+    """
+    from cli.send import SendRequest, send_event
+
+    request = SendRequest(what, tuple(properties or ()), source, session, project, url, json)
+    raise typer.Exit(send_event(request, output_console(), Console(stderr=True)))

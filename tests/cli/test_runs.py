@@ -14,7 +14,7 @@ from engine.project.project import Settings
 from storage.sqlite.store import SqliteStore
 from tests.engine.tracking.collector import Collector
 from tests.projects import payload, project
-from tests.system.server_process import write_project
+from tests.system.server_process import serving, write_project
 
 KEPT = Settings(shares={"finished": 1.0})
 CART = """
@@ -119,3 +119,20 @@ def test_a_flow_is_drawn_with_the_path_of_a_run(shop: Path, format: str, begins:
 def test_a_flow_that_is_not_there_gets_the_closest_name(shop: Path) -> None:
     result = headrace(shop, "graph", "card")
     assert (result.exit_code, "`cart`" in result.output) == (2, True)
+
+
+async def test_an_event_is_sent_to_a_server_and_its_trace_is_printed(tmp_path: Path) -> None:
+    write_project(tmp_path / "shop", cart=CART)
+    with serving(tmp_path / "shop", tmp_path / "store.db") as server:
+        words = ("send", "cart-updated", "--set", "total=700", "--url", server.address)
+        sent = await asyncio.to_thread(headrace, tmp_path / "shop", *words)
+        assert sent.exit_code == 0, sent.output
+        assert "remember › big:then › praise" in sent.stdout
+        file = tmp_path / "event.json"
+        file.write_text('{"type": "cart-updated", "id": "c-9", "properties": {"total": 5}}')
+        again = await asyncio.to_thread(headrace, tmp_path / "shop", "send", file, "--url", server.address, "--json")
+        assert json.loads(again.stdout)["debugging"]["execution"]["c-9"]["disposition"] == "stored"
+        wrong = await asyncio.to_thread(
+            headrace, tmp_path / "shop", "send", "x", "--set", "total", "--url", server.address
+        )
+        assert (wrong.exit_code, "NAME=VALUE" in wrong.output) == (2, True)
