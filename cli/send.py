@@ -19,7 +19,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8686"
 
 
 class SendRequest(Struct, frozen=True):
-    """The things to send: a file with a payload or an event, or a type of event; its properties; and by which source."""
+    """The things to send: a file with a payload or an event, or a type; its properties; and by which source."""
 
     what: str
     properties: tuple[str, ...]
