@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -67,6 +68,7 @@ from engine.project.project import Project
 from engine.sending.sending import OpenBreaker
 from engine.tracking.importing.history import ImportPipelines
 from engine.tracking.intake.payload import Refusal
+from engine.tracking.operations.replaying import redo_failed
 from engine.tracking.pipeline.foreign_processing import ForeignProcessing
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import PayloadTracker, Tracker
@@ -115,6 +117,7 @@ def create_app(
     lookups = SharedLookups(MeteredLookups(limited, ledger.meter, clock), clock)
     pipeline = _pipeline(telemetry, (project, store, performer or lookups, clock, new_id, ledger))
     pipeline.driver.places = places_of(project)
+    pipeline.redo = partial(redo_failed, pipeline)
     outages = Outages(store, spool)
     pipeline.report, pipeline.report_apart = outages.report, log_apart
     spooling = SpoolingTracker(pipeline, spool) if spool is not None else None

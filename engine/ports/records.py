@@ -98,6 +98,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     share: float | None = None
     recording: Raw = field(default_factory=lambda: Raw(b"null"))  # see `engine.flow.recording`
     replay_of: str | None = None  # the run that was done again
+    alone: bool = False  # all runs of its event failed, so that nothing of the event took effect
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,8 @@ effects were dropped; one that has finished would take effect twice.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
@@ -29,6 +30,7 @@ from engine.tracking.unit.effects import run_id
 from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.request import UnitRequest
 
+SENT_AGAIN: Final = "its sender"  # who has done a run again, if its event was sent again
 SECONDS: Final = 60.0  # that a run which is applied may take
 
 Code = Literal["gone", "not failed", "applied", "no flow", "no event", "no source", "no recording"]
@@ -198,6 +200,18 @@ async def _event(pipeline: Pipeline, run: RunRecord) -> UnitEvent:
         origin=origin,
         save=stored is not None,  # as are the events that it emits
     )
+
+
+async def redo_failed(pipeline: Pipeline, events: Iterable[str]) -> None:
+    """Do the failed runs of events again, each once: an event was sent again of which nothing had taken effect.
+
+    A run that fails again may be done again when its event is sent again. Raises `Unavailable`.
+    """
+    for event in events:
+        for run in await pipeline.store.runs_of(event):
+            if run.alone:
+                with suppress(NotReplayed):
+                    await apply_replay(pipeline, run, by=SENT_AGAIN)
 
 
 # ---- several runs ---------------------------------------------------------------------------------------------------

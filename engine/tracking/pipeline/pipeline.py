@@ -46,7 +46,7 @@ Failures
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from msgspec import structs
@@ -91,6 +91,10 @@ MAX_ATTEMPTS = 24  # of one unit, when its documents keep moving
 BACKOFF: Final = BackoffFormula(first=0.002, longest=0.128)
 
 
+MAX_REDONE = 20  # events of a payload whose failed runs are done again
+Redo = Callable[[tuple[str, ...]], Awaitable[None]]
+
+
 class Pipeline:
     """Processes units for one project and one store. `start` it before the first one.
 
@@ -126,6 +130,7 @@ class Pipeline:
         self.queues.committed = self.committed
         self.queues.ticks = clock.ticks
         self.tracing: Switches | None = None  # the switches that are on, if any are
+        self.redo: Redo | None = None  # does failed runs again, of events that were sent again
         self.full_targets: frozenset[str] = frozenset()  # for which no more deliveries are written
         self.loading = Loading(store, self.cache, lambda: self.project.settings, self.resolve)
         self.learnt_fields = LearntFields(store)
@@ -171,6 +176,8 @@ class Pipeline:
                 result = await self.wait(request, state) if type(state) is Enqueued else state.result
             except Conflict:
                 continue
+            if self.redo is not None and result is not None and result.marks:
+                await self.redo(tuple([mark.event for mark in result.marks.values()][:MAX_REDONE]))
             if state.following is not None:
                 after = await self.process(state.following)
                 return after if result is None else handed_over_result(result, after)

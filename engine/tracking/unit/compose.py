@@ -1,6 +1,6 @@
 """Composing: the effects of a unit become documents that are committed as one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -101,6 +101,7 @@ def compose(
     if profile is not None and context.profile is not None:
         answered_id = profile.id if open_to_all else context.acting_id
     session, write = _session(effects, intake)
+    failed = _failed_events(effects)
     return Composed(
         Unit(
             profiles=profiles,
@@ -111,7 +112,11 @@ def compose(
             marks=tuple([_mark(effects, intake, ran, answered_id) for ran in effects.events if ran.event.marked]),
             events=tuple([_stored(effects, ran) for ran in effects.events if ran.event.save]),
             runs=tuple(
-                [run_record(effects, one, profile) for one in effects.flows if one.trace is not None and one.flow]
+                [
+                    run_record(effects, one, profile, failed)
+                    for one in effects.flows
+                    if one.trace is not None and one.flow
+                ]
             ),
             rejected=(*rejected, *_refused(effects)) if effects.refused else rejected,
             cache=tuple([_entry(effects, put) for put in effects.cache]),
@@ -157,6 +162,14 @@ def may_see_all(effects: UnitEffects, profile: Profile | None) -> bool:
 def _mark(effects: UnitEffects, intake: Intake, ran: RanEvent, answered_id: str | None) -> ProcessedEvent:
     context = effects.context
     return ProcessedEvent(context.source.source, ran.event.id, context.now, intake.session, answered_id)
+
+
+def _failed_events(effects: UnitEffects) -> set[str]:
+    """Return the ids of the events of which all runs failed, so that nothing of them took effect."""
+    failed = {one.event.id for one in effects.flows if one.outcome == "failed" and one.counted is not None}
+    if failed:
+        failed -= {one.event.id for one in effects.flows if one.outcome != "failed" and one.counted is not None}
+    return failed
 
 
 def _profiles(
@@ -313,10 +326,16 @@ def _refused_value(effects: UnitEffects, ran: RanEvent, at: str, reason: str, va
     )
 
 
-def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None) -> RunRecord:
-    """Return the record of a run: its trace, with the event and the profile that it was about."""
+def run_record(
+    effects: UnitEffects, result: FlowResult, profile: Profile | None, failed: Collection[str] = ()
+) -> RunRecord:
+    """Return the record of a run: its trace, with the event and the profile that it was about.
+
+    `failed` are the ids of events of which all runs failed.
+    """
     context, session = effects.context, effects.state.scope["session"]
     given_up = [result.outcome] if result in context.given_up else []
+    alone = result.outcome == "failed" and result.event.id in failed
     versions = [profile.version - 1, profile.version] if profile else []
     document = {
         "event": {"id": result.event.id, "type": result.event.type},
@@ -343,6 +362,7 @@ def run_record(effects: UnitEffects, result: FlowResult, profile: Profile | None
         us=(result.trace or {}).get("duration_us"),
         recording=Raw(result.recording or b"null"),
         replay_of=context.again.id if context.again is not None and result.event.id == context.again.event else None,
+        alone=alone,
         **({} if result.about is None else _about(result.about)),
     )
 

@@ -1,6 +1,8 @@
 """Replaying runs: dry without any effect, and a failed one for real, once."""
 
 import asyncio
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from engine.project.project import Project, Settings
 from engine.project.source import Target
 from engine.search.parse import parse
 from engine.tracking.intake.payload import read_track
-from engine.tracking.operations.replaying import NotReplayed, apply_replay, replay_dry
+from engine.tracking.operations.replaying import NotReplayed, apply_replay, redo_failed, replay_dry
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
 from tests.projects import SHOP, project
@@ -145,3 +147,43 @@ async def test_a_run_of_a_flow_that_is_gone_says_so(store: Store) -> None:
     (run,) = await runs_of(store, "flow:tier")
     with pytest.raises(NotReplayed, match="no flow `tier`"):
         await apply_replay(served(store, performer, COUNT), run)
+
+
+async def send_with_id(pipeline: Pipeline, id: str) -> None:
+    payload = {"source": {"id": "shop"}, "session": {"id": "s1"}, "events": [{"type": "ordered", "id": id}]}
+    tracker = Tracker(pipeline)
+    await tracker.start()
+    await tracker.track(read_track(msgspec.json.encode(payload)), SHOP)
+
+
+async def test_an_event_of_which_nothing_took_effect_may_be_sent_again_until_its_runs_finish(store: Store) -> None:
+    performer = ScriptedPerformer()
+    performer.on("crm", "/tier", HttpReply(503))
+    away = served(store, performer, LOOKUP, COUNT)
+    away.redo = partial(redo_failed, away)
+    for _ in range(3):
+        await send_with_id(away, "o-1")
+    assert [run.outcome for run in await runs_of(store, "flow:tier")] == ["failed"] * 3
+    better = ScriptedPerformer()
+    better.on("crm", "/tier", HttpReply(200, {}))
+    back = served(store, better, LOOKUP, COUNT)
+    back.redo = partial(redo_failed, back)
+    await asyncio.gather(*[send_with_id(back, "o-1") for _ in range(4)])
+    await send_with_id(back, "o-1")
+    runs = await runs_of(store, "flow:tier")
+    assert Counter(run.outcome for run in runs) == {"failed": 3, "finished": 1}
+    page = await store.search(parse("traits.done:1 traits.tiered:1", SEARCHABLE["profiles"], 0), 9)
+    assert len(page.items) == 1
+    assert (await store.counts())["events"] == 2
+
+
+async def test_an_event_of_which_one_flow_finished_is_a_duplicate_for_good(store: Store) -> None:
+    performer = ScriptedPerformer()
+    performer.on("crm", "/tier", HttpReply(503))
+    pipeline = served(store, performer, LOOKUP, SPENDERS.replace("event.properties.total > LIMIT", "true"))
+    pipeline.redo = partial(redo_failed, pipeline)
+    await send_with_id(pipeline, "o-1")
+    before = len(performer.calls)
+    await send_with_id(pipeline, "o-1")
+    assert len(performer.calls) == before
+    assert len(await runs_of(store, "flow:tier")) == 1
