@@ -50,6 +50,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     ],
     "table": [{"then": "failed", "now": "finished", "count": 1, "differing": 1}],
     "refused": [],
+    "failed": [RUN],
 }
 
 

@@ -55,11 +55,12 @@ class ReplayRequest(Struct, frozen=True):
 def replay_runs(request: ReplayRequest, console: Console, error: Console) -> int:
     """Print the difference, or what was done again. Exit code 1: a run was refused; 2: nothing could be done."""
     try:
+        if request.apply and request.other is not None:
+            raise CommandError("--apply runs the flows that are served: leave out --with.")
         report = asyncio.run(_dry(request, error))
         if not request.apply:
             return _show(report, request, console)
-        failed = tuple([one for one in _ids(report, request) if one])
-        return _applied(asyncio.run(_apply(request, failed, error)), request, console)
+        return _applied(asyncio.run(_apply(request, _ids(report, request), error)), request, console)
     except ProblemError as invalid:
         error.print(marked_query(request.where or "", invalid.problem), soft_wrap=True)
         return 2
@@ -156,11 +157,7 @@ def _difference(one: Document) -> Text:
 
 def _ids(report: Document, request: ReplayRequest) -> Sequence[str]:
     """Return the runs to apply: those that were named, or the failed ones that the query has found."""
-    if request.runs:
-        return request.runs
-    if any(row["then"] != "failed" for row in report["table"]):
-        raise CommandError("Only failed runs can be applied: add `outcome:failed` to --where.")
-    return [one["run"] for one in report["differing"] if one["now"] != "failed"]
+    return request.runs or report["failed"]
 
 
 async def _apply(request: ReplayRequest, runs: Sequence[str], error: Console) -> Document:
@@ -186,8 +183,8 @@ async def _applier(request: ReplayRequest, error: Console) -> AsyncIterator[Any]
         yield _RemoteApplier(server)
         return
     root = request.location.root
-    loaded = load_and_report(request.other or root, error, whole=False)
-    url = store_url(load_and_report(root, error, whole=False), request.location.store)
+    loaded = load_and_report(root, error, whole=False)
+    url = store_url(loaded, request.location.store)
     with exclusive_access(url, root, LEAVE_TO_SERVER):
         async with opened_store(url, root) as store:
             clock = SystemClock()

@@ -99,6 +99,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     recording: Raw = field(default_factory=lambda: Raw(b"null"))  # see `engine.flow.recording`
     replay_of: str | None = None  # the run that was done again
     alone: bool = False  # all runs of its event failed, so that nothing of the event took effect
+    waited: bool = False  # it is a later stretch of a run that has waited: what came before has taken effect
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

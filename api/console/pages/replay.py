@@ -83,7 +83,6 @@ async def _page(
     report = await dry_report(site.pipeline, [run] if run else [], None if run else q, LIMIT, mask)
     found = [mask.replay(each) for each in msgspec.to_builtins(report.differing)]
     chosen = next((each for each in found if each["run"] == show), found[0] if found else None)
-    appliable = [each["run"] for each in found if each["then"] == "failed" and each["now"] != "failed"]
     return site.page(
         request,
         "replay.html",
@@ -99,16 +98,10 @@ async def _page(
         detail=await _detail(site, request, versions, chosen) if chosen else None,
         lines=[_cut(each) for each in chosen["differences"]] if chosen else [],
         refused=[visible(each.reason) for each in report.refused[:10]],
-        appliable=appliable[:AT_ONCE],
+        appliable=list(report.failed[:AT_ONCE]),
         limited=report.replayed + len(report.refused) >= LIMIT,
-        again=[run] if run and not appliable and _is_failed(report, run) else [],
         action=APPLY,
     )
-
-
-def _is_failed(report: DryReport, run: str) -> bool:
-    """Whether a single run has failed, and may be done again though its recording fails as before."""
-    return any(row.then == "failed" for row in report.table) or any(each.run == run for each in report.refused)
 
 
 def _headline(report: DryReport) -> str:

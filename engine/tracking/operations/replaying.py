@@ -23,7 +23,7 @@ from engine.language.hidden import HASH_KEYS
 from engine.ports.ids import short_hash
 from engine.ports.records import RunRecord
 from engine.ports.replay import REPLAYS, RunReplay
-from engine.ports.store import Contention
+from engine.ports.store import Contention, Unavailable
 from engine.tracking.intake.payload import Intake, Options
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.unit.effects import run_id
@@ -31,9 +31,12 @@ from engine.tracking.unit.event import UnitEvent
 from engine.tracking.unit.request import UnitRequest
 
 SENT_AGAIN: Final = "its sender"  # who has done a run again, if its event was sent again
+REDO_SECONDS: Final = 5.0  # that the runs of a request may take which are done again
 SECONDS: Final = 60.0  # that a run which is applied may take
 
-Code = Literal["gone", "not failed", "applied", "no flow", "no event", "no source", "no recording"]
+MAX_TRACES: Final = 200
+
+Code = Literal["gone", "waited", "not failed", "applied", "no flow", "no event", "no source", "no recording"]
 
 
 class NotReplayed(Exception):
@@ -108,9 +111,12 @@ def recording_of(run: RunRecord) -> RecordedRun:
     return recorded
 
 
-async def apply_replay(pipeline: Pipeline, run: RunRecord, by: str = "") -> Applied:
-    """Do a failed run again, durably, once. `by` names the operator. Raises `NotReplayed` and `Unavailable`."""
-    request = await _request(pipeline, run, by)
+async def apply_replay(pipeline: Pipeline, run: RunRecord, by: str = "", seconds: float = SECONDS) -> Applied:
+    """Do a failed run again, durably, once. `by` names the operator, `seconds` bounds its look-ups.
+
+    Raises `NotReplayed` and `Unavailable`.
+    """
+    request = await _request(pipeline, run, by, seconds)
     try:
         await pipeline.process(request)
     except Contention:
@@ -125,12 +131,14 @@ async def apply_replay(pipeline: Pipeline, run: RunRecord, by: str = "") -> Appl
     return Applied(run.id, again.run, made.outcome if made is not None else "not-triggered")
 
 
-async def _request(pipeline: Pipeline, run: RunRecord, by: str) -> UnitRequest:
+async def _request(pipeline: Pipeline, run: RunRecord, by: str, seconds: float) -> UnitRequest:
     """Return the unit that does a run again. Raises `NotReplayed` and `Unavailable`."""
     if run.outcome != "failed":
         raise NotReplayed(
             "not failed", f"run {run.id} is {run.outcome}: only a failed run is done again, for its effects"
         )
+    if run.waited:
+        raise NotReplayed("waited", f"run {run.id} had waited: what came before the wait has taken effect")
     await _require_fresh(pipeline, run)
     flow = next((each for each in pipeline.project.flows if each.name == run.flow), None)
     if flow is None:
@@ -162,7 +170,7 @@ async def _request(pipeline: Pipeline, run: RunRecord, by: str) -> UnitRequest:
         events=(await _event(pipeline, run),),
         now=again.at,
         seed=seed,
-        deadline=pipeline.clock.ticks() + SECONDS,
+        deadline=pipeline.clock.ticks() + seconds,
         replies={},
         replay=again,
     )
@@ -205,13 +213,18 @@ async def _event(pipeline: Pipeline, run: RunRecord) -> UnitEvent:
 async def redo_failed(pipeline: Pipeline, events: Iterable[str]) -> None:
     """Do the failed runs of events again, each once: an event was sent again of which nothing had taken effect.
 
-    A run that fails again may be done again when its event is sent again. Raises `Unavailable`.
+    A run that fails again may be done again when its event is sent again. While the store is away, nothing is done: the
+    event is stored already, so its sender need not know.
     """
-    for event in events:
-        for run in await pipeline.store.runs_of(event):
-            if run.alone:
-                with suppress(NotReplayed):
-                    await apply_replay(pipeline, run, by=SENT_AGAIN)
+    began = pipeline.clock.ticks()
+    try:
+        for event in events:
+            for run in await pipeline.store.runs_of(event):
+                if run.alone and (left := began + REDO_SECONDS - pipeline.clock.ticks()) > 0:
+                    with suppress(NotReplayed):
+                        await apply_replay(pipeline, run, SENT_AGAIN, left)
+    except Unavailable as away:
+        pipeline.report(away)
 
 
 # ---- several runs ---------------------------------------------------------------------------------------------------
@@ -235,12 +248,17 @@ class TableRow(Struct, frozen=True):
 
 
 class DryReport(Struct, frozen=True):
-    """The dry replays of several runs: those that differ, a table of all, and those that were not replayed."""
+    """The dry replays of several runs: those that differ, a table of all, and those that were not replayed.
+
+    `failed` are the ids of all that had failed and may be done again, whatever their recordings say. Only the first
+    `MAX_TRACES` that differ have their traces.
+    """
 
     replayed: int
     differing: tuple[DryReplay, ...]
     table: tuple[TableRow, ...]
     refused: tuple[Refused, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 class DryReplays:
@@ -253,10 +271,13 @@ class DryReplays:
         self._changed: Counter[tuple[str, str]] = Counter()
         self._differing: list[DryReplay] = []
         self._refused: list[Refused] = []
+        self._failed: list[str] = []
 
     def add(self, run: RunRecord) -> DryReplay | None:
         """Replay a run. Returns what came of it; None if it was refused."""
         flow = self._flows.get(run.flow)
+        if run.outcome == "failed" and not run.waited:
+            self._failed.append(run.id)
         try:
             if flow is None:
                 raise NotReplayed("no flow", f"there is no flow `{run.flow}` now")
@@ -268,7 +289,8 @@ class DryReplays:
         self._table[pair] += 1
         if done.differences:
             self._changed[pair] += 1
-            self._differing.append(done)
+            shown = done if len(self._differing) < MAX_TRACES else msgspec.structs.replace(done, trace={})
+            self._differing.append(shown)
         return done
 
     def report(self) -> DryReport:
@@ -276,4 +298,6 @@ class DryReplays:
         rows = [
             TableRow(then, now, count, self._changed[then, now]) for (then, now), count in self._table.most_common()
         ]
-        return DryReport(sum(self._table.values()), tuple(self._differing), tuple(rows), tuple(self._refused))
+        return DryReport(
+            sum(self._table.values()), tuple(self._differing), tuple(rows), tuple(self._refused), tuple(self._failed)
+        )

@@ -335,7 +335,9 @@ def run_record(
     """
     context, session = effects.context, effects.state.scope["session"]
     given_up = [result.outcome] if result in context.given_up else []
-    alone = result.outcome == "failed" and result.event.id in failed
+    resumed = context.resumed
+    waited = resumed is not None and result.flow == resumed.stub.flow and result.event.id == resumed.event().id
+    alone = result.outcome == "failed" and result.event.id in failed and not waited
     versions = [profile.version - 1, profile.version] if profile else []
     document = {
         "event": {"id": result.event.id, "type": result.event.type},
@@ -363,6 +365,7 @@ def run_record(
         recording=Raw(result.recording or b"null"),
         replay_of=context.again.id if context.again is not None and result.event.id == context.again.event else None,
         alone=alone,
+        waited=waited,
         **({} if result.about is None else _about(result.about)),
     )
 

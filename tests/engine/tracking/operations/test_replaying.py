@@ -20,9 +20,17 @@ from engine.project.project import Project, Settings
 from engine.project.source import Target
 from engine.search.parse import parse
 from engine.tracking.intake.payload import read_track
-from engine.tracking.operations.replaying import NotReplayed, apply_replay, redo_failed, replay_dry
+from engine.tracking.operations.replaying import (
+    DryReplays,
+    NotReplayed,
+    apply_replay,
+    redo_failed,
+    replay_dry,
+)
 from engine.tracking.pipeline.pipeline import Pipeline
 from engine.tracking.pipeline.tracker import Tracker
+from engine.tracking.waits.resuming import resume
+from tests.engine.tracking.collector import Collector
 from tests.projects import SHOP, project
 
 SPENDERS = """
@@ -187,3 +195,42 @@ async def test_an_event_of_which_one_flow_finished_is_a_duplicate_for_good(store
     await send_with_id(pipeline, "o-1")
     assert len(performer.calls) == before
     assert len(await runs_of(store, "flow:tier")) == 1
+
+
+NAP = """
+flow: nap
+trigger: {event: begin}
+while_waiting: parallel
+nodes:
+  mark: {profile.increment: {traits.marked: 1}, next: nap}
+  nap: {wait: 1h, next: crm}
+  crm: {lookup.http: {target: crm, path: /tier}, next: {found: done, missing: done}}
+  done: {profile.increment: {traits.done: 1}}
+"""
+
+
+async def test_a_run_that_has_waited_is_not_done_again_since_what_came_before_has_taken_effect(store: Store) -> None:
+    shop = Collector(project(NAP, targets=TARGETS, settings=ALL), store)
+    shop.pipeline.redo = partial(redo_failed, shop.pipeline)
+    begin = {"source": {"id": "shop"}, "session": {"id": "s"}, "events": [{"type": "begin", "id": "b-1"}]}
+    id = (await shop.track(begin))["profile"]["id"]
+    shop.clock.advance(3_600_005)
+    await resume(shop.pipeline, id)  # the look-up has no answer, and the run fails
+    (run,) = await runs_of(store, "outcome:failed")
+    with pytest.raises(NotReplayed, match="had waited") as error:
+        await apply_replay(shop.pipeline, run)
+    assert error.value.code == "waited"
+    await shop.track(begin)
+    assert (await shop.profile(id))["traits"] == {"marked": 1}
+
+
+async def test_a_run_that_failed_by_an_outage_may_be_done_again_though_its_recording_fails(store: Store) -> None:
+    performer = ScriptedPerformer()
+    performer.on("crm", "/tier", HttpReply(503))
+    pipeline = served(store, performer, LOOKUP)
+    await send(pipeline, "s1", {"total": 1})
+    replays = DryReplays({flow.name: flow for flow in pipeline.project.flows})
+    (run,) = await runs_of(store, "outcome:failed")
+    replays.add(run)
+    report = replays.report()
+    assert (report.differing, report.failed) == ((), (run.id,))
