@@ -33,7 +33,7 @@ def serialize_run(run: RunRecord) -> dict[str, Any]:
     trace = _plain(run.trace)
     known = {name: value for name, value in msgspec.structs.asdict(run).items() if name not in {"trace", "recording"}}
     known["shape"] = known.pop("reason")  # the trace has the reason itself
-    known["recorded"] = bytes(run.recording) != b"null"
+    known["recorded"] = run.recording is not msgspec.UNSET
     return {**known, **(trace if isinstance(trace, dict) else {"trace": trace})}
 
 

@@ -75,9 +75,9 @@ def encoded_recording(machine: Machine) -> bytes | None:
     return encoded if encoded is not None and len(encoded) <= MAX_BYTES else None
 
 
-def decoded_recording(text: bytes | msgspec.Raw) -> RecordedRun | None:
-    """Return a recording from its JSON; None for `null`. Raises `msgspec.DecodeError`."""
-    return msgspec.json.decode(text, type=RecordedRun | None)
+def decoded_recording(text: bytes | msgspec.Raw | msgspec.UnsetType) -> RecordedRun | None:
+    """Return a recording from its JSON; None if there is none. Raises `msgspec.DecodeError`."""
+    return None if isinstance(text, msgspec.UnsetType) else msgspec.json.decode(text, type=RecordedRun)
 
 
 def replay(flow: Flow, recorded: RecordedRun, hidden: dict[str, Any] | None = None) -> Replayed:

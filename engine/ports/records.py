@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
-from msgspec import Raw, Struct, field
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from engine.language.written_time import read_written_time
 from engine.ports.kind import AnyKind, Kind
@@ -96,7 +96,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     nodes: tuple[str, ...] = ()
     logs: tuple[str, ...] = ()
     share: float | None = None
-    recording: Raw = field(default_factory=lambda: Raw(b"null"))  # see `engine.flow.recording`
+    recording: Raw | UnsetType = UNSET  # see `engine.flow.recording`
     replay_of: str | None = None  # the run that was done again
     alone: bool = False  # all runs of its event failed, so that nothing of the event took effect
     waited: bool = False  # it is a later stretch of a run that has waited: what came before has taken effect

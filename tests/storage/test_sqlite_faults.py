@@ -112,9 +112,12 @@ async def test_a_reason_names_no_path(store: SqliteStore, path: Path) -> None:
 
 
 def damage(path: Path) -> bytes:
-    """Overwrite all but the first pages. Returns the content before."""
+    """Overwrite all but the first pages, where each table and index begins. Returns the content before."""
+    with closing(sqlite3.connect(path)) as file:
+        (pages,) = file.execute("SELECT max(rootpage) FROM sqlite_schema").fetchone()
     sound = path.read_bytes()
-    overwrite(path, sound[: 20 * 4096] + b"\xa5" * (len(sound) - 20 * 4096))
+    kept = pages * 4096
+    overwrite(path, sound[:kept] + b"\xa5" * (len(sound) - kept))
     return sound
 
 

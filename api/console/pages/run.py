@@ -87,7 +87,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
             kept=_KEPT.get(str(document.get("kept", "")), ""),
             raw=raw if len(raw) < 400_000 else raw[:400_000] + "\n…",
             raw_size=f"{len(raw) / 1000:.1f} KB",
-            replay_link=link("/console/replay", run=record.id) if bytes(record.recording) != b"null" else "",
+            replay_link=link("/console/replay", run=record.id) if record.recording is not msgspec.UNSET else "",
             download=f"/runs/{record.id}",
             **await _lineage(site, record),
             older="",

@@ -8,7 +8,7 @@ profiles and sessions, which work like keys to them, and the contents of a recor
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, Final
 
-from msgspec import Raw, Struct, structs
+from msgspec import UNSET, Raw, Struct, structs
 
 from engine.ports.erasure import DataSubject, EventName, event_name
 from engine.ports.ids import derived_id
@@ -24,7 +24,6 @@ PAGE: Final = 500
 AT_ONCE: Final = 50  # names in one query
 
 LEFT_OUT: Final = Raw(b'"left out: it contains data of another profile"')
-NOTHING: Final = Raw(b"null")
 
 Exported = tuple[str, Struct]  # the name of a kind, and a record
 
@@ -86,7 +85,7 @@ def _without_foreign_session(kind: AnyKind, record: Any, subject: DataSubject, s
 
 def _without_foreign_profiles(kind: AnyKind, record: Any, subject: DataSubject) -> Any:
     if kind.owners.withheld:
-        record = structs.replace(record, **dict.fromkeys(kind.owners.withheld, NOTHING))
+        record = structs.replace(record, **dict.fromkeys(kind.owners.withheld, UNSET))
     field = kind.owners.others
     if field is None or subject.ids.issuperset(getattr(record, field)):
         return record

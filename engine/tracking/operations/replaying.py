@@ -188,7 +188,7 @@ def _applied_before(stored: RunReplay) -> str:
 
 async def _event(pipeline: Pipeline, run: RunRecord) -> UnitEvent:
     """Return the event of a run, from its recording or as it is stored. Raises `NotReplayed` and `Unavailable`."""
-    recorded = decoded_recording(run.recording) if bytes(run.recording) != b"null" else None
+    recorded = decoded_recording(run.recording)
     stored = await pipeline.store.event(run.event)
     if recorded is not None:
         view = recorded.inputs.event

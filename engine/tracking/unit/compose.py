@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from engine.flow.effect import CachePut
 from engine.language.written_time import written_time
@@ -362,7 +362,7 @@ def run_record(
         session=session["id"] if session else None,
         type=result.event.type,
         us=(result.trace or {}).get("duration_us"),
-        recording=Raw(result.recording or b"null"),
+        recording=Raw(result.recording) if result.recording is not None else UNSET,
         replay_of=context.again.id if context.again is not None and result.event.id == context.again.event else None,
         alone=alone,
         waited=waited,
