@@ -53,7 +53,7 @@ def timeline_handlers(store: Store, project: Callable[[], Project], clock: Clock
         summary="The profile that holds a key, such as an e-mail address",
         guards=[no_foreign_page],
         opt=access("viewer")
-        | described("findProfile", FoundProfile, example={"profile": ID}, body={"text": "ann@example.com"}),
+        | described("findProfile", FoundProfile, 404, example={"profile": ID}, body={"text": "ann@example.com"}),
     )
     async def find(data: JSONBody[KeyText]) -> FoundProfile:
         profile = await profile_of(store, project().settings.keys, data.text)

@@ -9,6 +9,7 @@ from litestar import asgi
 from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
+from msgspec import UNSET, Struct, UnsetType
 
 from api.access.directory import mask_of
 from api.access.guard import AccessGuard
@@ -29,6 +30,16 @@ from engine.tracking.pipeline.pipeline import Pipeline
 Show = Callable[[Row], str]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+
+class StreamedMessage(Struct, frozen=True):
+    """A message of the stream: a row has its record as JSON in `data`; `id` is the place behind it."""
+
+    event: str | UnsetType = UNSET
+    data: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    retry: int | UnsetType = UNSET
+
+
 LIVE: Final = Operation(
     method="GET",
     path="/live",
@@ -42,7 +53,7 @@ LIVE: Final = Operation(
         Parameter("most", "query", "How many rows are sent in a second at most; without it, all", type=int),
         Parameter("Last-Event-ID", "header", "The place of the last message; it wins over `after`"),
     ),
-    answers={200: Answer("Server-sent events: see docs/live.md", {"text/event-stream": Content(str)})},
+    answers={200: Answer("Server-sent events: see docs/live.md", {"text/event-stream": Content(StreamedMessage)})},
     problems=(400, 401, 403, 429, 503),
     security=("adminKey",),
 )
