@@ -33,6 +33,7 @@ from engine.tracking.unit.run_counter import RunKey
 SECONDS: Final = 2.0  # between two writes
 log = structlog.get_logger("headrace.runs")
 
+_SAID: Final = {"failed": "runs failed", "error": "runs logged an error", "warning": "runs logged a warning"}
 DROP_SECONDS: Final = 3_600.0
 DROP_AT_ONCE: Final = 200
 MAX_ROWS: Final = 5_000  # of a document; further kinds of failures are counted without their reasons
@@ -93,14 +94,7 @@ def log_failures(counts: Counter[RunKey]) -> None:
     for (what, flow, version, node, port, reason), count in found.items():
         about = {"flow": flow, "version": version, "node": node, "port": port, "reason": reason, "runs": count}
         about = {name: value for name, value in about.items() if value}
-        if what == "failed":
-            log.error("runs failed", **about)
-        elif what == "error":
-            log.error("runs logged an error", **about)
-        elif what == "warning":
-            log.warning("runs logged a warning", **about)
-        else:
-            log.warning("runs went on after a failure", **about)
+        log.warning(_SAID.get(what, "runs went on after a failure"), **about)  # an error is one of this program
 
 
 class RunCounting:
