@@ -18,6 +18,7 @@ from engine.flow.trace import Trace
 from engine.profile.operations import Refused
 
 MAX_BYTES: Final = 65_536  # of a recording, as JSON
+MAX_UNIT_BYTES: Final = 4_194_304  # of the recordings that a unit makes, also of those that are too large
 NOT_RECORDED: Final = "this was not asked when the run was recorded"
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -68,11 +69,13 @@ def record_run(machine: Machine) -> RecordedRun | None:
     return RecordedRun(inputs, _recorded_replies(machine) if machine.replies else ())
 
 
-def encoded_recording(machine: Machine) -> bytes | None:
-    """Return the recording of a run as JSON; None if it has none, or one that is larger than `MAX_BYTES`."""
+def encoded_recording(machine: Machine) -> tuple[bytes | None, int]:
+    """Return the recording of a run as JSON, and its size in bytes; None if it has none, or one that is too large."""
     recorded = record_run(machine)
-    encoded = None if recorded is None else _encoder.encode(recorded)
-    return encoded if encoded is not None and len(encoded) <= MAX_BYTES else None
+    if recorded is None:
+        return None, 0
+    encoded = _encoder.encode(recorded)
+    return (encoded if len(encoded) <= MAX_BYTES else None), len(encoded)
 
 
 def decoded_recording(text: bytes | msgspec.Raw | msgspec.UnsetType) -> RecordedRun | None:

@@ -29,7 +29,7 @@ from engine.flow.effect import (
 from engine.flow.machine import Machine
 from engine.flow.output_limits import MAX_EMITTED, MAX_EMITTED_BYTES, UNMEASURED, emitted_bytes, outgrowth
 from engine.flow.plan import Flow, tests_profile
-from engine.flow.recording import encoded_recording
+from engine.flow.recording import MAX_UNIT_BYTES, encoded_recording
 from engine.flow.rendering import cut_all, render, show_effect
 from engine.flow.run import Inputs
 from engine.flow.run_state import OPERATIONS, RunState, initial_state
@@ -76,6 +76,7 @@ class UnitRun(WaitingRuns):
     _met: MetDocuments | None = None  # made for the first one
     _joined: tuple[str, ...] = ()  # ids that only claims join to the sender, whose data the run has read
     _given_up = False  # a run has handed the session over
+    _recorded = 0  # bytes of recordings
     _unfit = ""  # why a scheduled flow does not run for the profile
     _place = -1  # of the client's event that is run, within the unit; -1 before the first one
 
@@ -512,7 +513,9 @@ class UnitRun(WaitingRuns):
             key = RunKey(flow.name, flow.version, outcome, tuple(machine.left_by))
         about = recording = None
         if document is not None:
-            recording = encoded_recording(machine)
+            if self._recorded < MAX_UNIT_BYTES:
+                recording, size = encoded_recording(machine)
+                self._recorded += size
             debugged = bool(self.context.debug) or self._traced(flow, event)
             about = about_run(machine, key, debugged, self.triggers.kept_share(outcome, flow.name))
         self.effects.flows.append(

@@ -1,8 +1,10 @@
 """Causes: equal for runs that fail alike, and without data of a person."""
 
+from time import perf_counter
+
 import pytest
 
-from engine.tracking.unit.cause import cause_of
+from engine.tracking.unit.cause import MAX_CAUSE, cause_of
 
 FLOW = """
 flow: order
@@ -31,3 +33,11 @@ def test_a_cause_keeps_the_words_of_headrace_and_of_the_author(reason: str, by_a
 def test_two_people_who_fail_alike_have_one_cause() -> None:
     reasons = [f"`{name}` at `pii.email` is not an e-mail address" for name in ("ann", "bo lee", "x\u2068y")]
     assert len({cause_of(reason, FLOW) for reason in reasons}) == 1
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "`" * 1_000_000, "{} " * 300_000, "1a" * 500_000, "'a " * 300_000])
+def test_a_reason_of_any_length_takes_little_time(text: str) -> None:
+    began = perf_counter()
+    cause = cause_of(f"no {text}", FLOW, written_by_author=True)
+    assert len(cause) <= MAX_CAUSE
+    assert perf_counter() - began < 1  # far more than it takes; without bounds it would be minutes
