@@ -88,10 +88,16 @@ async def test_a_session_ends_after_half_an_hour_at_rest_and_all_tabs_share_it(s
     const tabs = [await kept.open(url), await kept.open(url)];
     for (const minutes of [0, 29, 31]) {
       await kept.context.clock.fastForward(minutes * 60000);
-      for (const tab of tabs) await tab.evaluate(() => headrace.track('event'));
+      for (const tab of tabs) {
+        const visitor = await tab.evaluate((name) => (headrace.track('event'), localStorage[name]), name);
+        // Another tab sees a little later what this one has stored.
+        for (const other of tabs) {
+          await other.waitForFunction(([name, visitor]) => visitor && localStorage[name] === visitor, [name, visitor]);
+        }
+      }
     }
     """
-    await shop.run(code, url=shop.page(pages="false"))
+    await shop.run(code, url=shop.page(pages="false"), name=f"headrace.{shop.source}")
     events = await shop.stored(6)
     assert len({event["profile"] for event in events}) == 1
     first, *_, last = sessions = [event["session"] for event in events]

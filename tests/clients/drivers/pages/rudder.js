@@ -4,7 +4,8 @@ const ARGUMENTS = {
   group: ({ groupId, traits }) => [groupId, traits],
   identify: ({ userId, traits }) => [userId, traits],
   page: ({ name, properties }) => [name, properties],
-  reset: () => [],
+  // Without `true` it keeps the anonymous id; requests overtake each other, so the next user may be the first one of it.
+  reset: () => [true],
   track: ({ event, properties }) => [event, properties],
 };
 
